@@ -1,0 +1,379 @@
+"""Measures a city against the limit of the same work, side by side on this machine, and prints the table.
+
+Run it by bin/bench, which installs and builds what it needs. Benchmarks/README.md says what the rows mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+import httpx
+
+from city import ROOT, api_client, free_port
+from measure import (
+    HERE,
+    Pair,
+    Target,
+    argon2,
+    bare_peer,
+    by_turns,
+    decoded,
+    pgbench,
+    resident,
+    run,
+    say,
+    until,
+    wrk,
+)
+from recorded import Postgres, Statement, script, tables, transaction_of
+from serving import (
+    ACCOUNTS,
+    JSON,
+    PASSWORD,
+    Process,
+    home,
+    is_ready,
+    seconds_to_first_answer,
+    serving,
+    signed_in,
+)
+
+README = HERE / "README.md"
+MARKS = ("<!-- figures: written by bin/bench --write -->", "<!-- end of figures -->")
+CONNECTIONS = 32
+# Fewer: no account may have more than ten attempts under way.
+SIGN_IN_CONNECTIONS = 16
+CORES = os.cpu_count() or 1
+SCRATCH = "bench"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    what: str
+    ratio: str
+    ours: str
+    limit: str
+    aim: str = "–"
+
+
+@dataclass(frozen=True)
+class Settings:
+    rounds: int
+    seconds: int
+
+
+# The rows
+
+
+def ratio_row(what: str, pair: Pair, unit: str, aim: str = "–") -> Row:
+    return Row(
+        what,
+        f"**{pair.ratio:.2f}** ({min(pair.ratios):.2f}–{max(pair.ratios):.2f})",
+        f"{median(pair.ours):,.0f} {unit}",
+        f"{median(pair.limit):,.0f} {unit}",
+        aim,
+    )
+
+
+def counted(found: list[Statement]) -> str:
+    return f"{len(found)} statement{'' if len(found) == 1 else 's'}"
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.0f} MB"
+
+
+class Bench:
+    """One city, measured in all its rows."""
+
+    def __init__(self, process: Process, settings: Settings) -> None:
+        self.city = process.city
+        self.pid = process.pid
+        self.rounds = settings.rounds
+        self.seconds = settings.seconds
+        self.postgres = Postgres(process.city.data)
+
+    def target(self, site: str, path: str, headers: dict[str, str]) -> Target:
+        return Target(self.city.port, f"{site}.localhost:{self.city.port}", path, headers)
+
+    def fetch(self, site: str, path: str, headers: dict[str, str]) -> httpx.Response:
+        with api_client() as client:
+            return client.get(self.city.url(site, path), headers=headers)
+
+    def record(self, site: str, act: Callable[[], bool]) -> list[Statement]:
+        return self.postgres.record(f"t_{site}", act)
+
+    def recorded_read(self, site: str, path: str, headers: dict[str, str]) -> list[Statement]:
+        return self.record(site, lambda: self.fetch(site, path, headers).status_code == 200)
+
+    def reads(self) -> list[Row]:
+        """Signed-in, entitled reads against a bare handler that answers with the same bytes."""
+        headers = signed_in(self.city, "univprep")
+        with api_client(headers=headers) as client:
+            attempt = decoded(client.post(self.city.url("univprep", "/practice"), json={}), 200, 201)
+        paths = [("prep home", "/"), ("item of practice", f"/practice/{attempt['id']}")]
+        return [self.read(name, path, headers) for name, path in paths]
+
+    def read(self, name: str, path: str, headers: dict[str, str]) -> Row:
+        say(f"  {name}, against a bare handler")
+        found = self.recorded_read("univprep", path, headers)
+        target = self.target("univprep", path, headers)
+        answer = self.fetch("univprep", path, headers)
+        with bare_peer(answer.content) as peer:
+            pair = by_turns(
+                name,
+                lambda _: wrk(target, CONNECTIONS, self.seconds),
+                lambda _: wrk(peer, CONNECTIONS, self.seconds),
+                self.rounds,
+            )
+        what = f"Signed-in read, {name} ({len(answer.content)} bytes, {counted(found)}) : bare Hummingbird handler"
+        return ratio_row(what, pair, "/s", "≥ 0.6 (from cache)")
+
+    def query(self) -> Row:
+        """A read that asks the database, against pgbench with the same statements."""
+        say("  question, against pgbench")
+        headers = signed_in(self.city, "jeju")
+        page = decoded(self.fetch("jeju", "/questions", JSON), 200)
+        questions = page["questions"]
+        assert isinstance(questions, list)
+        path = f"/questions/{questions[0]['id']}"
+        found = self.recorded_read("jeju", path, headers)
+        target, same = self.target("jeju", path, headers), script(found)
+        pair = by_turns(
+            "question",
+            lambda _: wrk(target, CONNECTIONS, self.seconds),
+            lambda _: pgbench(self.postgres, same, CONNECTIONS, self.seconds, CORES),
+            self.rounds,
+        )
+        return ratio_row(f"Question read ({counted(found)}) : pgbench, the same", pair, "/s", "≥ 0.6 (one statement)")
+
+    def posts(self) -> list[Row]:
+        """Questions posted, against pgbench with the same transaction on a copy of the tables."""
+        say("  question posted, against pgbench")
+        headers = signed_in(self.city, "jeju")
+        target = Target(
+            self.city.port,
+            f"jeju.localhost:{self.city.port}",
+            "/questions",
+            headers | {"Content-Type": "application/json"},
+            HERE / "post-question.lua",
+        )
+
+        def post() -> bool:
+            number = uuid4().hex
+            body = {
+                "title": f"벤치마크 질문 {number}",
+                "body": f"공항에서 시내까지 버스로 얼마나 걸리나요? 아이와 함께 가요. {number}",
+                "category": "traffic",
+                "urgency": "normal",
+                "hashtags": ["공항", "버스"],
+                "place": {"name": "제주국제공항", "latitude": 33.5104, "longitude": 126.4914},
+            }
+            with api_client(headers=headers | {"Idempotency-Key": number}) as client:
+                return client.post(self.city.url("jeju", "/questions"), json=body).status_code == 201
+
+        found, other = (transaction_of(self.record("jeju", post), "question", "t_jeju") for _ in range(2))
+        same = script(found, other).moved("t_jeju", to=SCRATCH)
+        self.make_scratch(tables(found, "t_jeju"))
+        delivered: list[float] = []
+
+        def ours(number: int) -> float:
+            self.postgres.ask("CHECKPOINT")
+            run_name = f"{number}-{uuid4().hex[:8]}"
+            round_target = Target(target.port, target.host, target.path, target.headers, target.script, (run_name,))
+            start = time.monotonic()
+            rate = wrk(round_target, CONNECTIONS, self.seconds)
+            # What was posted goes on to the records. It is over before the other side has its turn.
+            until("all events are delivered", self.is_delivered, 600, 0.1)
+            if number > 0:
+                delivered.append(2 * rate * self.seconds / (time.monotonic() - start))
+            return rate
+
+        def limit(number: int) -> float:
+            self.postgres.ask("CHECKPOINT")
+            return pgbench(self.postgres, same, CONNECTIONS, self.seconds, CORES, start=number * 1_000_000)
+
+        pair = by_turns("question posted", ours, limit, self.rounds)
+        what = f"Question posted (transaction of {counted(found)}) : pgbench, the same"
+        return [
+            ratio_row(what, pair, "/s", "≥ 0.7"),
+            Row("Events of posted questions, from outbox to records", "–", f"{median(delivered):,.0f} /s", "–"),
+        ]
+
+    def make_scratch(self, names: set[str]) -> None:
+        self.postgres.ask(f"DROP SCHEMA IF EXISTS {SCRATCH} CASCADE; CREATE SCHEMA {SCRATCH}")
+        for name in sorted(names):
+            self.postgres.ask(f"CREATE TABLE {SCRATCH}.{name} (LIKE t_jeju.{name} INCLUDING ALL)")
+
+    def is_delivered(self) -> bool:
+        return self.postgres.ask("SELECT NOT EXISTS (SELECT FROM t_jeju.outbox WHERE due < 'infinity')") == "t"
+
+    def sign_ins(self) -> Row:
+        """Sign-ins against libargon2 on every core."""
+        say("  sign-ins, against libargon2")
+        target = Target(
+            self.city.port,
+            f"id.localhost:{self.city.port}",
+            "/signin",
+            JSON | {"Content-Type": "application/json"},
+            HERE / "sign-in.lua",
+            (PASSWORD, *ACCOUNTS),
+        )
+        pair = by_turns(
+            "sign-ins",
+            lambda _: wrk(target, SIGN_IN_CONNECTIONS, self.seconds),
+            lambda _: argon2(CORES, self.seconds),
+            self.rounds,
+        )
+        return ratio_row(f"Sign-ins : libargon2 on {CORES} threads", pair, "/s", "≥ 0.9")
+
+    def first_page(self) -> Row:
+        """Bytes on the line: the page, and with what a first visit loads for it."""
+        with api_client(headers={"Accept": "text/html", "Accept-Encoding": "gzip, br"}) as client:
+            page = client.get(self.city.url("", "/"))
+            loaded = {
+                link for link in re.findall(r'(?:href|src)="(/[^"]+\.(?:css|js|svg|webmanifest)[^"]*)"', page.text)
+            }
+            total = page.num_bytes_downloaded
+            for link in loaded:
+                asset = client.get(self.city.url("", link))
+                asset.raise_for_status()
+                total += asset.num_bytes_downloaded
+        page_size = f"{page.num_bytes_downloaded / 1000:.1f} kB"
+        return Row("First page; with styles, scripts, icons", "–", f"{page_size}; {total / 1000:.1f} kB", "–")
+
+
+def measured_city(settings: Settings) -> list[Row]:
+    with home() as folder:
+        port = free_port()
+        say("Starting a city of its own")
+        with serving(folder, port, is_ready) as process:
+            bench = Bench(process, settings)
+            at_ready = resident(process.pid)
+            rows = [*bench.reads(), bench.query(), *bench.posts(), bench.sign_ins()]
+            page = bench.first_page()
+            rows.append(
+                Row(
+                    "Memory when ready; after this run",
+                    "–",
+                    f"{megabytes(at_ready)}; {megabytes(resident(process.pid))}",
+                    "–",
+                    "≤ 60 MB",
+                )
+            )
+        say("  exec to first answer")
+        cold = [seconds_to_first_answer(folder, port) for _ in range(settings.rounds)]
+        # One city keeps the database running, so that the others find it warm.
+        with serving(folder, free_port(), is_ready):
+            warm = [seconds_to_first_answer(folder, port) for _ in range(settings.rounds)]
+        rows.append(
+            Row("Exec to first answer, the database running", "–", f"{median(warm) * 1000:,.0f} ms", "–", "≤ 500 ms")
+        )
+        rows.append(Row("Exec to first answer, starting the database", "–", f"{median(cold) * 1000:,.0f} ms", "–"))
+        return [*rows, page]
+
+
+def fresh_build() -> Row:
+    """Seconds and CPU time of what a newcomer's first bin/run builds, in a clone, its downloads not counted."""
+    say("Building a clone")
+    with tempfile.TemporaryDirectory(prefix="metropolis-clone-") as folder:
+        clone = Path(folder) / "clone"
+        run(["git", "clone", "--quiet", str(ROOT), str(clone)])
+        run(["swift", "package", "--package-path", str(clone), "resolve"])
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        command = 'cd "$1" && source bin/lib/setup.sh && build --product metropolis'
+        run(["bash", "-euo", "pipefail", "-c", command, "bash", str(clone)])
+        seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    minutes = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60
+    return Row("Fresh build", "–", f"{seconds:,.0f} s; {minutes:.1f} CPU-minutes", "–", "half of the first landing's")
+
+
+# The report
+
+
+def table(rows: list[Row]) -> str:
+    head = ["| what | ratio (rounds) | Metropolis | limit | aim |", "|---|---|---|---|---|"]
+    return "\n".join(head + [f"| {row.what} | {row.ratio} | {row.ours} | {row.limit} | {row.aim} |" for row in rows])
+
+
+def machine() -> str:
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
+    system = re.search(r'PRETTY_NAME="(.*)"', Path("/etc/os-release").read_text())
+    assert memory
+    return (
+        f"{processor[1] if processor else os.uname().machine}, {CORES} cores, {int(memory[1]) / 1024 / 1024:.0f} GiB, "
+        f"{system[1] if system else 'Linux'}"
+    )
+
+
+def versions() -> str:
+    swift = re.search(r"Swift version ([\d.]+)", run(["swift", "--version"]))
+    postgres = re.search(r"PostgreSQL\) ([\d.]+)", run(["pgbench", "--version"]))
+    hummingbird = re.search(r'/hummingbird", exact: "([\d.]+)"', (ROOT / "Package.swift").read_text())
+    load = subprocess.run(["wrk", "--version"], capture_output=True, text=True)
+    load_version = re.search(r"wrk (?:debian/)?([\d.]+)", load.stdout + load.stderr)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    named = {"Swift": swift, "PostgreSQL": postgres, "Hummingbird": hummingbird, "wrk": load_version}
+    parts = [f"{name} {match[1]}" for name, match in named.items() if match]
+    if commit.returncode == 0:
+        parts.append(f"commit {commit.stdout.strip()}")
+    return ", ".join(parts)
+
+
+def write(report: str) -> None:
+    """Puts the report between the marks of the README."""
+    text = README.read_text()
+    start, end = (text.index(mark) for mark in MARKS)
+    README.write_text(f"{text[:start]}{MARKS[0]}\n\n{report}\n\n{text[end:]}")
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bin/bench", description="Measures a city against the limit of the same work."
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="counted rounds of each pair (3)")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of each measurement (4)")
+    parser.add_argument("--build", action="store_true", help="also build a fresh clone: many minutes")
+    parser.add_argument("--write", action="store_true", help="put the figures into Benchmarks/README.md")
+    chosen = parser.parse_args()
+    if chosen.rounds < 1 or chosen.seconds < 1:
+        parser.error("rounds and seconds are 1 or more")
+    return chosen
+
+
+def main() -> None:
+    chosen = options()
+    rows = measured_city(Settings(chosen.rounds, chosen.seconds))
+    if chosen.build:
+        rows.append(fresh_build())
+    now = datetime.now(UTC)
+    report = (
+        f"{now:%Y-%m-%d}. {machine()}. {versions()}. {chosen.rounds} rounds of {chosen.seconds} s, "
+        f"{CONNECTIONS} connections ({SIGN_IN_CONNECTIONS} for sign-ins).\n\n{table(rows)}"
+    )
+    print(report)
+    if chosen.write:
+        write(report)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, AssertionError) as failure:
+        sys.exit(f"error: {failure}")

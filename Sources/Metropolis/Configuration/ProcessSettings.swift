@@ -1,0 +1,96 @@
+import Foundation
+import Keys
+import Kit
+
+/// What the environment gives this process (R48). All that is missing or wrong is said at once, in one message.
+struct ProcessSettings: Sendable {
+  struct Invalid: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  struct SMTP: Sendable {
+    let host: String
+    let port: Int
+    let user: String?
+    let password: String?
+  }
+
+  /// `nil`: the private cluster in the data directory.
+  let databaseURL: String?
+  let masterKey: MasterKey
+  /// `nil`: the development mailbox.
+  let smtp: SMTP?
+  let mailFrom: String
+  /// `nil`: `/metrics` is open, in development only.
+  let metricsToken: String?
+
+  /// - Throws: ``Invalid``.
+  init(_ environment: [String: String], data: String, configuration: CityConfiguration) throws {
+    var mistakes: [String] = []
+    let isDevelopment = configuration.isDevelopment
+    func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    databaseURL = value("DATABASE_URL")
+    if let url = databaseURL, !(url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") || url.contains("=")) {
+      mistakes.append("DATABASE_URL: found something else, expected postgresql://user:password@host:port/database")
+    }
+    if databaseURL == nil, configuration.environment == .production {
+      mistakes.append("DATABASE_URL: not set; production needs a server of its own")
+    }
+
+    var key: MasterKey?
+    if let text = value("METROPOLIS_MASTER_KEY") {
+      key = MasterKey(text)
+      if key == nil { mistakes.append("METROPOLIS_MASTER_KEY: found a text of another form, expected 32 random bytes in base64") }
+    } else if isDevelopment {
+      key = try ProcessSettings.keptKey(data: data)
+    } else {
+      mistakes.append(
+        "METROPOLIS_MASTER_KEY: not set; \(configuration.environment.rawValue) needs 32 random bytes in base64 (openssl rand -base64 32)")
+    }
+
+    var smtp: SMTP?
+    if let text = value("METROPOLIS_SMTP_URL") {
+      if let url = URLComponents(string: text), url.scheme == "smtp", let host = url.host {
+        smtp = SMTP(host: host, port: url.port ?? 25, user: url.user, password: url.password)
+      } else {
+        mistakes.append("METROPOLIS_SMTP_URL: found something else, expected smtp://[user:password@]host[:port]")
+      }
+    } else if !isDevelopment {
+      mistakes.append("METROPOLIS_SMTP_URL: not set; \(configuration.environment.rawValue) sends real mail (smtp://relay:25)")
+    }
+    self.smtp = smtp
+    mailFrom = value("METROPOLIS_MAIL_FROM") ?? "no-reply@\(configuration.host)"
+
+    metricsToken = value("METROPOLIS_METRICS_TOKEN")
+    if metricsToken == nil, !isDevelopment {
+      mistakes.append("METROPOLIS_METRICS_TOKEN: not set; /metrics must not be open in \(configuration.environment.rawValue)")
+    }
+
+    guard mistakes.isEmpty, let key else {
+      throw Invalid(
+        description: "the environment is not complete for \(configuration.environment.rawValue):\n  "
+          + mistakes.joined(separator: "\n  "))
+    }
+    masterKey = key
+  }
+
+  /// The development key: made once, readable by its owner only.
+  private static func keptKey(data: String) throws -> MasterKey {
+    let path = "\(data)/master.key"
+    if let text = try? String(contentsOfFile: path, encoding: .utf8) {
+      guard let key = MasterKey(text) else {
+        throw Invalid(description: "\(path) holds no key: 32 bytes in base64 are expected. Restore it, or remove the data directory.")
+      }
+      return key
+    }
+    let text = MasterKey.generate()
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+    guard file >= 0 else { throw Invalid(description: "\(path) can't be written: \(String(cString: strerror(errno)))") }
+    defer { close(file) }
+    var line = text + "\n"
+    let written = line.withUTF8 { write(file, $0.baseAddress, $0.count) }
+    guard written == text.utf8.count + 1 else { throw Invalid(description: "\(path) can't be written whole") }
+    return MasterKey(text)!
+  }
+}

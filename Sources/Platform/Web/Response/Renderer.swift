@@ -1,0 +1,131 @@
+import Foundation
+import HTTPTypes
+import HummingbirdCore
+public import Kit
+import Mustache
+
+/// Templates and texts of all targets, read once at start.
+public struct Renderer: Sendable {
+  public let catalogue: Catalogue
+  public let assets: Assets
+  private let library: MustacheLibrary
+  private let templates: Set<String>
+
+  /// - Parameter resources: each target's embedded files under its namespace. `web` is the platform's own.
+  /// - Throws: for a template that can't be parsed and for incomplete catalogues.
+  public init(_ resources: [(namespace: String, files: [String: String])]) throws {
+    let all = [(namespace: "web", files: Embedded.files)] + resources
+    catalogue = try Catalogue(all)
+    assets = Assets(Embedded.files)
+    var library = MustacheLibrary()
+    var names: Set<String> = []
+    for (namespace, files) in all {
+      for (path, text) in files where path.hasSuffix(".mustache") {
+        let base = path.split(separator: "/").last!.dropLast(".mustache".count)
+        let name = "\(namespace).\(base)"
+        do {
+          try library.register(text, named: name)
+        } catch {
+          throw Catalogue.Incomplete(description: "template \(namespace)/\(path): \(error)")
+        }
+        names.insert(name)
+      }
+    }
+    self.library = library
+    self.templates = names
+  }
+
+  func has(_ template: String) -> Bool { templates.contains(template) }
+
+  /// The HTML of a page inside the common layout.
+  func html(_ page: Page, visit: Visit, status: Int) -> String {
+    var context: [String: any Sendable] = page.model
+    context["t"] = catalogue.nested[visit.language]
+    context["title"] = page.title
+    context["notice"] = page.notice
+    context["layout"] = layout(visit, page: page)
+    context["csrf"] = ForgeryToken.issue(visit)
+    context["key"] = UUID.v7(at: visit.now).text
+    return library.render(context, withTemplate: page.template) ?? "template \(page.template) is missing"
+  }
+
+  private func layout(_ visit: Visit, page: Page) -> [String: any Sendable] {
+    let site = visit.site
+    let cities = visit.cities
+    func entry(_ other: Site) -> [String: any Sendable] {
+      [
+        "id": other.id, "name": other.name(visit.language), "summary": other.summary(visit.language),
+        "mark": other.look.mark, "url": other.origin.url(), "here": other.id == site.id,
+      ]
+    }
+    let other: Language = visit.language == .ko ? .en : .ko
+    // Only a GET can be come back to; a page shown after a refused form returns to the first page.
+    let here = visit.request.method == .get ? visit.pathAndQuery : "/"
+    func switched(to language: Language) -> String {
+      let query = visit.request.method == .get ? (visit.request.uri.query ?? "") : ""
+      let kept = query.split(separator: "&").filter { !$0.hasPrefix("lang=") } + ["lang=\(language.rawValue)"]
+      return "?" + kept.joined(separator: "&")
+    }
+    var groups: [[String: any Sendable]] = [["sites": [entry(cities.city)]]]
+    for kind in cities.tenants.map(\.kind).unique {
+      groups.append([
+        "heading": catalogue.text("web.kind.\(kind)", in: visit.language),
+        "sites": cities.tenants.filter { $0.kind == kind }.map(entry),
+      ])
+    }
+    var layout: [String: any Sendable] = [
+      "language": visit.language.rawValue,
+      "site": entry(site),
+      "offersSignIn": site.id != cities.issuer.id,
+      "cityURL": cities.city.origin.url(),
+      "cityName": cities.city.name(visit.language),
+      "accountURL": cities.city.origin.url("/account"),
+      "plansURL": cities.city.origin.url("/plans"),
+      "mailboxURL": cities.city.origin.url("/mailbox"),
+      "registerURL": "/signin?register=1&return_to=\(Renderer.encode(here))",
+      "signInURL": "/signin?return_to=\(Renderer.encode(here))",
+      "switcher": groups,
+      "menu": site.menu.map { item -> [String: any Sendable] in
+        [
+          "url": item.path, "title": catalogue.text(item.titleKey, in: visit.language), "here": item.path == visit.path,
+        ]
+      },
+      "styleURL": assets.url("app.css"),
+      "scriptURL": assets.url("app.js"),
+      "lookURL": "/look.css?\(cities.lookVersion)",
+      "isDevelopment": cities.isDevelopment,
+      "otherLanguage": other.rawValue,
+      "otherLanguageName": other.ownName,
+      "otherLanguageURL": switched(to: other),
+      "languages": site.languages.map { language -> [String: any Sendable] in
+        [
+          "code": language.rawValue, "name": language.ownName, "url": switched(to: language),
+          "here": language == visit.language,
+        ]
+      },
+    ]
+    if let session = visit.session { layout["person"] = ["name": session.displayName] }
+    return layout
+  }
+
+  /// Percent-encodes a value of a query string.
+  public static func encode(_ text: String) -> String {
+    var allowed = CharacterSet.alphanumerics
+    allowed.insert(charactersIn: "-._~/")
+    return text.addingPercentEncoding(withAllowedCharacters: allowed.intersection(CharacterSet(charactersIn: "\u{0}"..."\u{7f}")))
+      ?? ""
+  }
+}
+
+extension Language {
+  /// Its name in itself.
+  public var ownName: String { self == .ko ? "한국어" : "English" }
+}
+
+extension Sequence where Element: Hashable {
+  /// Each element once, in order of first appearance.
+  var unique: [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

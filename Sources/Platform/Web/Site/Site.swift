@@ -1,0 +1,107 @@
+public import Foundation
+public import Kit
+
+/// Scheme, host and port of one service (RFC 6454). Links and redirect URIs are made from it, never from a request.
+public struct Origin: Hashable, Sendable, CustomStringConvertible {
+  public let scheme: String
+  /// Lower case, without port.
+  public let host: String
+  public let port: Int?
+
+  public init(scheme: String, host: String, port: Int? = nil) {
+    self.scheme = scheme
+    self.host = host.lowercased()
+    self.port = port
+  }
+
+  public var isSecure: Bool { scheme == "https" }
+  /// The `Host` header of a request to it.
+  public var authority: String { port.map { "\(host):\($0)" } ?? host }
+  public var description: String { "\(scheme)://\(authority)" }
+  /// An absolute URL for a path that begins with `/`.
+  public func url(_ path: String = "/") -> String { description + path }
+}
+
+/// How a service looks: its accent colour and the one character of its mark.
+public struct Look: Hashable, Sendable {
+  public let accent: Colour
+  public let mark: String
+  public init(accent: Colour, mark: String) {
+    self.accent = accent
+    self.mark = mark
+  }
+}
+
+/// One service with an origin of its own: the city's portal, the issuer, or a tenant.
+public struct Site: Hashable, Sendable {
+  /// `city`, `id`, or the tenant's id.
+  public let id: String
+  public let origin: Origin
+  public let name: LocalizedText
+  /// One line on what it is for.
+  public let summary: LocalizedText
+  public let look: Look
+  public let languages: [Language]
+  public let timeZone: TimeZone
+  /// `nil` for the city's own sites.
+  public let tenant: TenantID?
+  /// The kind of tenant, or `city`: sites of a kind stand together in the switcher.
+  public let kind: String
+  public let menu: [MenuItem]
+
+  public init(
+    id: String, origin: Origin, name: LocalizedText, summary: LocalizedText, look: Look, languages: [Language],
+    timeZone: TimeZone, tenant: TenantID? = nil, kind: String = "city", menu: [MenuItem] = []
+  ) {
+    self.id = id
+    self.origin = origin
+    self.name = name
+    self.summary = summary
+    self.look = look
+    self.languages = languages
+    self.timeZone = timeZone
+    self.tenant = tenant
+    self.kind = kind
+    self.menu = menu
+  }
+}
+
+/// An entry of a site's main menu.
+public struct MenuItem: Hashable, Sendable {
+  public let path: String
+  /// A key of the catalogues.
+  public let titleKey: String
+  public init(_ path: String, titleKey: String) {
+    self.path = path
+    self.titleKey = titleKey
+  }
+}
+
+/// What pages of one site know of the rest of the city.
+public struct CityMap: Sendable {
+  public let city: Site
+  public let issuer: Site
+  /// In the order of `tenants.yaml`.
+  public let tenants: [Site]
+  public let isDevelopment: Bool
+  /// `/look.css` of each site, made once.
+  let styleSheets: [String: String]
+
+  public init(city: Site, issuer: Site, tenants: [Site], isDevelopment: Bool) {
+    self.city = city
+    self.issuer = issuer
+    self.tenants = tenants
+    let marks = ([city] + tenants).map { $0.look.markStyle(site: $0.id) }.joined()
+    styleSheets = Dictionary(
+      ([city, issuer] + tenants).map { ($0.id, $0.look.styleSheet + marks) }, uniquingKeysWith: { first, _ in first })
+    self.isDevelopment = isDevelopment
+  }
+
+  /// Changes when any look does: the style sheets may be cached for long.
+  var lookVersion: String {
+    String(
+      UInt32(truncatingIfNeeded: styleSheets.values.reduce(5381) { $0 &+ $1.utf8.reduce(0) { $0 &* 31 &+ Int($1) } }), radix: 36)
+  }
+
+  public var all: [Site] { [city, issuer] + tenants }
+}

@@ -1,0 +1,120 @@
+import Database
+import Foundation
+import Kit
+import Logging
+import Support
+import Synchronization
+import Testing
+
+@testable import Jobs
+
+/// Two schemas with an outbox, and the platform's with queue and timetable.
+struct JobCity: Sendable {
+  static let town = Schema("town")!
+  static let prep = Schema("prep")!
+  static let platform = Schema("platform")!
+
+  let test: TestDatabase
+  let town: Database
+  let prep: Database
+  let platform: Database
+  let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  /// Gives the body a city of its own.
+  static func open(_ body: (JobCity) async throws -> Void) async throws {
+    try await withDatabase { test in
+      let city = JobCity(
+        test: test, town: try await test.makeSchema(town, migrations: OutboxTable.migrations),
+        prep: try await test.makeSchema(prep, migrations: OutboxTable.migrations),
+        platform: try await test.makeSchema(platform, migrations: JobQueue.migrations))
+      try await body(city)
+    }
+  }
+
+  // MARK: Outboxes
+
+  var sources: [Relay.Source] {
+    [
+      Relay.Source(database: town, schema: JobCity.town, tenant: TenantID("town")),
+      Relay.Source(database: prep, schema: JobCity.prep, tenant: TenantID("prep")),
+    ]
+  }
+
+  func relay(_ handlers: any EventHandler...) -> Relay { Relay(sources: sources, handlers: handlers, logger: logger) }
+
+  /// Writes events of one transaction into the town's outbox.
+  func emit(_ events: [Event], wake: @escaping @Sendable () -> Void = {}) async throws {
+    let outbox = OutboxTable(schema: JobCity.town, tenant: TenantID("town"), wake: wake)
+    try await town.transaction { transaction in
+      for event in events { try await outbox.write(event, in: transaction) }
+    }
+  }
+
+  func waiting() async throws -> Int {
+    try await town.one("SELECT count(*) AS n FROM \(JobCity.town).outbox")?.get("n") ?? -1
+  }
+
+  // MARK: Queue
+
+  var queue: JobQueue { JobQueue(database: platform, schema: JobCity.platform) }
+
+  func state(of id: UUID) async throws -> String {
+    try await platform.one("SELECT state FROM \(JobCity.platform).job WHERE id = \(id)")?.get("state") ?? "gone"
+  }
+
+  /// As when the time of the lease, or of the pause after a failure, had passed.
+  func makeDue() async throws {
+    try await platform.execute("UPDATE \(JobCity.platform).job SET due = now() WHERE state = 'waiting'")
+  }
+
+  func count(_ state: String) async throws -> Int {
+    try await platform.one("SELECT count(*) AS n FROM \(JobCity.platform).job WHERE state = \(state)")?.get("n") ?? -1
+  }
+}
+
+extension Event {
+  /// An event of nobody's, at a fixed time.
+  static func sample(_ type: String = "answer.accepted", _ payload: JSONValue = [:]) -> Event {
+    Event(
+      id: .v7(), type: type, tenant: TenantID("town"), occurred: Instant(microseconds: 1_795_237_350_123_456), payload: payload)
+  }
+}
+
+struct Fault: Error { let secret = "mina@example.com" }
+
+/// Notes what it is given, and fails as often as it was told to. It applies all of a call or nothing.
+final class Recorder: EventHandler {
+  let name: String
+  let types: Set<String>
+  private let state: Mutex<(applied: [Event], faults: [UUID: Int])>
+  private let signal: AsyncStream<Event>.Continuation
+  /// The events as they are applied, for one reader who waits for them.
+  let arrivals: AsyncStream<Event>
+
+  init(_ types: Set<String> = ["answer.accepted"], name: String = "recorder", failing faults: [UUID: Int] = [:]) {
+    self.name = name
+    self.types = types
+    state = Mutex(([], faults))
+    (arrivals, signal) = AsyncStream.makeStream()
+  }
+
+  var applied: [Event] { state.withLock { $0.applied } }
+
+  func apply(_ events: [Event]) async throws {
+    try state.withLock { state in
+      for event in events {
+        guard let left = state.faults[event.id], left > 0 else { continue }
+        // A call for this event alone uses one fault up; a call for many fails with it and uses none.
+        if events.count == 1 { state.faults[event.id] = left - 1 }
+        throw Fault()
+      }
+      state.applied += events
+    }
+    for event in events { signal.yield(event) }
+  }
+
+  func next() async -> Event? {
+    for await event in arrivals { return event }
+    return nil
+  }
+}
