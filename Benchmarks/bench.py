@@ -29,6 +29,7 @@ from measure import (
     Target,
     argon2,
     bare_peer,
+    busy,
     by_turns,
     decoded,
     pgbench,
@@ -359,13 +360,17 @@ def options() -> argparse.Namespace:
 
 def main() -> None:
     chosen = options()
+    others = busy(3)
+    if others > 0.1:
+        say(f"warning: other programs use {others:.0%} of this machine; the figures will not hold")
     rows = measured_city(Settings(chosen.rounds, chosen.seconds))
     if chosen.build:
         rows.append(fresh_build())
     now = datetime.now(UTC)
     report = (
         f"{now:%Y-%m-%d}. {machine()}. {versions()}. {chosen.rounds} rounds of {chosen.seconds} s, "
-        f"{CONNECTIONS} connections ({SIGN_IN_CONNECTIONS} for sign-ins).\n\n{table(rows)}"
+        f"{CONNECTIONS} connections ({SIGN_IN_CONNECTIONS} for sign-ins). "
+        f"Other programs used {others:.0%} of the machine at the start.\n\n{table(rows)}"
     )
     print(report)
     if chosen.write:

@@ -150,6 +150,20 @@ def by_turns(name: str, ours: Callable[[int], float], limit: Callable[[int], flo
     return Pair(*taken)
 
 
+def busy(seconds: float) -> float:
+    """The share of all cores that is in use now, from 0 to 1."""
+
+    def ticks() -> tuple[int, int]:
+        # user nice system idle iowait irq softirq steal (proc(5), /proc/stat)
+        counts = [int(count) for count in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(counts), counts[3] + counts[4]
+
+    all_before, idle_before = ticks()
+    time.sleep(seconds)
+    all_after, idle_after = ticks()
+    return 1 - (idle_after - idle_before) / (all_after - all_before)
+
+
 def resident(pid: int) -> int:
     """Bytes of a process's memory that are in RAM (VmRSS)."""
     status = Path(f"/proc/{pid}/status").read_text()

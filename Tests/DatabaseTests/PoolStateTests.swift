@@ -91,8 +91,9 @@ extension PoolState<Job>.Action {
     // Refused without a try until the back-off is over, then one tries for all.
     #expect(pool.submit(Job(id: 2), now: at(200))?.text == "fail 2 connectionFailed")
     #expect(pool.submit(Job(id: 3), now: at(400))?.text == "open 4")
+    #expect(pool.submit(Job(id: 4), now: at(400))?.text == "fail 4 connectionFailed")
     #expect(pool.didOpen(4, now: at(401))?.text == "run 3 on 4")
-    #expect(pool.submit(Job(id: 4), now: at(402))?.text == "open 5")
+    #expect(pool.submit(Job(id: 5), now: at(402))?.text == "open 5")
   }
 
   @Test mutating func `Attempts that fail together are one failure`() {

@@ -161,11 +161,17 @@ struct Stranger {
     return reply.redirected("code")
   }
 
+  struct NoCode: Error {}
+
+  /// All tokens for the one who is signed in in this browser.
+  func tokens(_ browser: Browser, _ changes: [String: String?] = [:]) async throws -> JSONValue {
+    guard let code = try await code(browser, changes) else { throw NoCode() }
+    return try await redeem(browser.city, code).json
+  }
+
   func post(
     _ city: TestCity, _ path: String, _ form: [String: String], asPost: Bool = false
-  ) async throws
-    -> (status: Int, json: JSONValue)
-  {
+  ) async throws -> (status: Int, json: JSONValue) {
     var form = form
     if secret == nil || asPost { form["client_id"] = id }
     if asPost { form["client_secret"] = secret }

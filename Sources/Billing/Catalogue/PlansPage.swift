@@ -2,7 +2,7 @@ import Kit
 import Web
 
 extension BillingService {
-  /// GET /plans: what is on sale. With `feature` and `tenant`, the plans that lift that limit stand out.
+  /// GET /plans: what is on sale. With `feature` and `tenant`, the cheapest plan that lifts that limit stands out.
   static let plansPage = Endpoint<BillingService>.get(
     "/plans",
     EndpointRules(
@@ -15,12 +15,12 @@ extension BillingService {
     )
   ) { billing, visit in
     let catalogue = billing.catalogue
-    var lifting: Set<PlanID> = []
+    var lifting: [PlanID] = []
     if let feature = visit.query("feature"), let tenant = visit.query("tenant").flatMap({ TenantID($0) }) {
-      lifting = Set(catalogue.plans(lifting: feature, at: tenant).map(\.plan.id))
+      lifting = catalogue.plans(lifting: feature, at: tenant).map(\.plan.id)
     }
     let views = catalogue.plans.map { PlanView($0, lifts: lifting.contains($0.id)) }
-    let cards = catalogue.plans.map { card($0, isBest: lifting.contains($0.id), catalogue, visit) }
+    let cards = catalogue.plans.map { card($0, isBest: lifting.first == $0.id, catalogue, visit) }
     let page = Page(
       "billing.plans", title: visit.text("billing.plans.title"), ["plans": cards, "isEmpty": cards.isEmpty])
     return .page(page, json: ["plans": views])

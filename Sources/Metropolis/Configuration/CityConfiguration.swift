@@ -130,7 +130,7 @@ struct CityConfiguration: Sendable {
     _ = section.optionalString("database")
     var make: (@Sendable (Tenant, TenantServices) -> any TenantModule)?
     if let binding, state == .open {
-      make = binding.configure(section.section("settings", required: false))
+      make = binding.configure(section.sectionOrEmpty("settings"))
     } else {
       section.section("settings", required: false)?.leaveOpen()
     }

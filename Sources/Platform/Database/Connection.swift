@@ -31,6 +31,9 @@ final class Connection {
     case tidying
   }
 
+  /// How long the server may take over its own deadlines, before the connection is taken for dead.
+  private static let grace = Duration.seconds(5)
+
   let id: ConnectionID
   /// The transaction that holds this connection.
   var lease: LeaseID?
@@ -98,7 +101,7 @@ final class Connection {
     guard !isCancelled, let cancellation = CancelRequest(handle) else { return true }
     isCancelled = true
     isSendingCancel = true
-    setDeadline(loop.now + .seconds(5))
+    setDeadline(loop.now + Connection.grace)
     cancellation.send { [pool = configuration.id, connection = self.id, post = loop.poster] in
       post(.didSendCancel(pool, connection))
     }
@@ -107,6 +110,7 @@ final class Connection {
 
   func didSendCancel() {
     isSendingCancel = false
+    if current == nil { setDeadline(nil) }
     sendNext()
   }
 
@@ -115,7 +119,7 @@ final class Connection {
     current = request
     isCancelled = false
     isSecondAttempt = false
-    setDeadline(request.form == .prepared ? loop.now + configuration.pool.statementTimeout + .seconds(5) : nil)
+    setDeadline(request.form == .prepared ? loop.now + configuration.pool.statementTimeout + Connection.grace : nil)
     execute(request)
   }
 
@@ -213,6 +217,7 @@ final class Connection {
     result = nil
     guard let request = current else {
       PQclear(answer)
+      setDeadline(nil)
       return sendNext()
     }
     guard let answer, isError(answer) else {
@@ -243,14 +248,14 @@ final class Connection {
   /// Whether the statement has been at it for the statement timeout; the server's code is the same for a cancel by hand.
   private var isOverdue: Bool {
     guard let deadline else { return false }
-    return loop.now + .seconds(5) + .milliseconds(50) >= deadline
+    return loop.now + Connection.grace + .milliseconds(50) >= deadline
   }
 
   private func finish(_ outcome: Result<Rows, DatabaseError>) {
     guard let request = current else { return }
     current = nil
     step = nil
-    setDeadline(nil)
+    setDeadline(isSendingCancel ? loop.now + Connection.grace : nil)
     request.completion(outcome)
     owner?.connection(self, didFinish: request, succeeded: (try? outcome.get()) != nil)
     sendNext()
@@ -260,6 +265,7 @@ final class Connection {
   func tidy() {
     guard isFree, phase == .open, !isInTransaction, statements.evicted.count >= 16 else { return }
     step = .tidying
+    setDeadline(loop.now + Connection.grace)
     didSend(PQsendQuery(handle, statements.takeEvicted().map { "DEALLOCATE \($0)" }.joined(separator: ";")))
   }
 

@@ -7,7 +7,8 @@ struct EmbeddedServerFiles: Sendable {
   let data: String
   /// PostgreSQL's data directory.
   let cluster: String
-  /// The folder of the Unix socket: short, for a socket's path has 107 bytes at most, and closed to others.
+  /// The folder of the Unix socket, closed to others: beside the cluster, or in /tmp where that is too far down; a
+  /// socket's path has 107 bytes at most.
   let socketFolder: String
 
   var password: String { "\(data)/postgres.password" }
@@ -36,7 +37,10 @@ struct EmbeddedServerFiles: Sendable {
       cluster = "/var/tmp/metropolis-\(hash(of: data))"
       try Data((cluster + "\n").utf8).write(to: URL(fileURLWithPath: note), options: .atomic)
     }
-    return EmbeddedServerFiles(data: data, cluster: cluster, socketFolder: "/tmp/metropolis-\(hash(of: cluster))")
+    let beside = cluster + ".socket"
+    let isShort = beside.utf8.count + "/.s.PGSQL.5432.lock".utf8.count <= 100
+    return EmbeddedServerFiles(
+      data: data, cluster: cluster, socketFolder: isShort ? beside : "/tmp/metropolis-\(hash(of: cluster))")
   }
 
   private static func canEnter(_ folder: String, _ user: ServerUser) async throws -> Bool {
@@ -76,13 +80,15 @@ struct EmbeddedServerFiles: Sendable {
     return new
   }
 
-  /// Writes a file that is never readable by others, not even while it is written.
+  /// Writes a file that is never readable by others, not even while it is written, and never there by half.
   static func write(_ text: String, to path: String) throws {
-    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let unfinished = path + ".new"
+    unlink(unfinished)
+    let file = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw EmbeddedServerError.failed("could not write \(path): \(String(cString: strerror(errno)))") }
     defer { close(file) }
     let bytes = Array((text + "\n").utf8)
-    guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
+    guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0, rename(unfinished, path) == 0 else {
       throw EmbeddedServerError.failed("could not write \(path): \(String(cString: strerror(errno)))")
     }
   }

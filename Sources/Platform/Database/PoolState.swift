@@ -2,7 +2,7 @@
 ///
 /// Connections are opened when somebody waits, up to the limit. After a failure the next attempt waits for a back-off.
 /// A short outage is ridden out in the queue; from the third failure in a row, with no connection left, waiting would be
-/// in vain: everyone is answered at once until an attempt succeeds.
+/// in vain: everyone is answered at once until an attempt succeeds, but for the one job that each attempt is made for.
 struct PoolState<Job: Identifiable> {
   typealias Time = ContinuousClock.Instant
 
@@ -67,7 +67,7 @@ struct PoolState<Job: Identifiable> {
       phases[connection.id] = .busy
       return .run(job, on: connection.id)
     }
-    if isRefusing, let retryAt, now < retryAt { return .fail(job, .connectionFailed) }
+    if isRefusing, opening > 0 || retryAt.map({ now < $0 }) ?? false { return .fail(job, .connectionFailed) }
     guard waiters.count < waitersMax else { return .fail(job, .poolExhausted) }
     waiters.append(Waiter(job: job, deadline: now + limits.waitTimeout))
     return openIfNeeded(now: now)

@@ -144,6 +144,12 @@ public final class ConfigSection {
     return document.section(value, path: join(key))
   }
 
+  /// The mapping at `key`, or an empty one in its place, so that what it lacks is noted where it should stand.
+  public func sectionOrEmpty(_ key: String) -> ConfigSection {
+    if let present = section(key, required: false) { return present }
+    return document.section(.mapping(Node.Mapping([], .implicit, .any, node.mark)), path: join(key))
+  }
+
   /// The mappings under `key` by their own keys, in written order: the stanzas of `tenants`.
   public func stanzas(_ key: String, required: Bool = true) -> [(key: String, section: ConfigSection)] {
     guard let parent = section(key, required: required) else { return [] }

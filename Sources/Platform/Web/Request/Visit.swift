@@ -53,7 +53,14 @@ public struct Visit: Sendable {
 
   /// A value of the query string, decoded.
   public func query(_ name: String) -> String? {
-    request.uri.queryParameters[Substring(name)].map(String.init)
+    guard let query = request.uri.query else { return nil }
+    // As forms write it (WHATWG URL §5.1): a plus is a space.
+    for pair in query.split(separator: "&") {
+      let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard RequestBodyBytes.decode(halves[0]) == name else { continue }
+      return RequestBodyBytes.decode(halves.count > 1 ? halves[1] : "")
+    }
+    return nil
   }
 
   /// A path parameter, decoded.
@@ -182,7 +189,7 @@ final class RequestBodyBytes: Sendable {
     return fields
   }
 
-  private static func decode(_ text: Substring) -> String? {
+  static func decode(_ text: Substring) -> String? {
     text.replacing("+", with: " ").removingPercentEncoding
   }
 }

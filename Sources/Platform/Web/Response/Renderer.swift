@@ -31,6 +31,14 @@ public struct Renderer: Sendable {
         names.insert(name)
       }
     }
+    for (namespace, files) in all {
+      for (path, text) in files where path.hasSuffix(".mustache") {
+        // A partial that isn't there would render as nothing, silently.
+        for match in text.matches(of: /\{\{[<>]\s*([^}\s]+)\s*\}\}/) where !names.contains(String(match.1)) {
+          throw Catalogue.Incomplete(description: "template \(namespace)/\(path) asks for \(match.1), which does not exist")
+        }
+      }
+    }
     self.library = library
     self.templates = names
   }
