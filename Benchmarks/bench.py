@@ -329,7 +329,7 @@ def versions() -> str:
     hummingbird = re.search(r'/hummingbird", exact: "([\d.]+)"', (ROOT / "Package.swift").read_text())
     load = subprocess.run(["wrk", "--version"], capture_output=True, text=True)
     load_version = re.search(r"wrk (?:debian/)?([\d.]+)", load.stdout + load.stderr)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     named = {"Swift": swift, "PostgreSQL": postgres, "Hummingbird": hummingbird, "wrk": load_version}
     parts = [f"{name} {match[1]}" for name, match in named.items() if match]
     if commit.returncode == 0:

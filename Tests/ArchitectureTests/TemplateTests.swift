@@ -28,7 +28,7 @@ import Testing
     for file in templates where !file.path.hasSuffix("/form-post.mustache") {
       for form in file.text.matches(of: /<form\b[^>]*\bmethod="?post"?[^>]*>/.ignoresCase()) {
         let body = file.text[form.range.upperBound...]
-        let end = body.range(of: "</form>")?.lowerBound ?? body.endIndex
+        let end = body.firstRange(of: "</form>")?.lowerBound ?? body.endIndex
         if !body[..<end].contains(#"name="_csrf" value="{{csrf}}""#) { bare.append(file.place(form.range.lowerBound)) }
       }
     }

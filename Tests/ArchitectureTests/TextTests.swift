@@ -38,7 +38,8 @@ enum TextCatalogues {
     var different: [String] = []
     for key in catalogue.keys {
       let (ko, en) = (catalogue.text(key, in: .ko), catalogue.text(key, in: .en))
-      if ko.trimmed.isEmpty || en.trimmed.isEmpty { different.append("\(key) is empty") }
+      // One language may put all its words behind a name where the other has some before it.
+      if ko.trimmed.isEmpty, en.trimmed.isEmpty { different.append("\(key) is empty") }
       func names(_ text: String) -> Set<Substring> { Set(text.matches(of: /\{([A-Za-z0-9_]+)\}/).map(\.1)) }
       // “an hour ago” needs no count.
       let (inKorean, inEnglish) =
@@ -69,7 +70,7 @@ enum TextCatalogues {
         for literal in file.text[use.range.upperBound...].literalsOfFirstArgument {
           guard let dot = literal.firstIndex(of: "."), namespaces.contains(String(literal[..<dot])) else { continue }
           let isKnown =
-            if let hole = literal.range(of: "\\(") { keys.contains { $0.hasPrefix(literal[..<hole.lowerBound]) } } else {
+            if let hole = literal.firstRange(of: "\\(") { keys.contains { $0.hasPrefix(literal[..<hole.lowerBound]) } } else {
               catalogue.has(literal)
             }
           if !isKnown { missing.append("\(file.place(use.range.lowerBound)) \(literal)") }

@@ -82,37 +82,35 @@ extension Event {
 
 struct Fault: Error { let secret = "mina@example.com" }
 
-/// Notes what it is given, and fails as often as it was told to. It applies all of a call or nothing.
+/// Notes what it is given, and can't apply some of it until it is healed. It applies all of a call or nothing.
 final class Recorder: EventHandler {
   let name: String
   let types: Set<String>
-  private let state: Mutex<(applied: [Event], faults: [UUID: Int])>
+  private let state: Mutex<(applied: [Event], failing: Set<UUID>, calls: Int)>
   private let signal: AsyncStream<Event>.Continuation
-  /// The events as they are applied, for one reader who waits for them.
-  let arrivals: AsyncStream<Event>
+  private let arrivals: AsyncStream<Event>
 
-  init(_ types: Set<String> = ["answer.accepted"], name: String = "recorder", failing faults: [UUID: Int] = [:]) {
+  init(_ types: Set<String> = ["answer.accepted"], name: String = "recorder", failing: Set<UUID> = []) {
     self.name = name
     self.types = types
-    state = Mutex(([], faults))
+    state = Mutex(([], failing, 0))
     (arrivals, signal) = AsyncStream.makeStream()
   }
 
   var applied: [Event] { state.withLock { $0.applied } }
+  var calls: Int { state.withLock { $0.calls } }
+  func heal() { state.withLock { $0.failing = [] } }
 
   func apply(_ events: [Event]) async throws {
     try state.withLock { state in
-      for event in events {
-        guard let left = state.faults[event.id], left > 0 else { continue }
-        // A call for this event alone uses one fault up; a call for many fails with it and uses none.
-        if events.count == 1 { state.faults[event.id] = left - 1 }
-        throw Fault()
-      }
+      state.calls += 1
+      if events.contains(where: { state.failing.contains($0.id) }) { throw Fault() }
       state.applied += events
     }
     for event in events { signal.yield(event) }
   }
 
+  /// Waits for the next event that is applied; for one reader.
   func next() async -> Event? {
     for await event in arrivals { return event }
     return nil

@@ -92,7 +92,7 @@ import Testing
     try await JobCity.open { city in
       let events = (0..<3).map { _ in Event.sample() }
       try await city.emit(events)
-      let recorder = Recorder(failing: [events[1].id: 1])
+      let recorder = Recorder(failing: [events[1].id])
       let relay = city.relay(recorder)
       await relay.drain()
       #expect(recorder.applied.map(\.id) == [events[0].id, events[2].id])
@@ -108,6 +108,7 @@ import Testing
 
       await relay.drain()
       #expect(recorder.applied.count == 2)
+      recorder.heal()
       try await city.town.execute("UPDATE \(JobCity.town).outbox SET due = now()")
       await relay.drain()
       #expect(recorder.applied.map(\.id) == [events[0].id, events[2].id, events[1].id])
@@ -132,8 +133,10 @@ import Testing
       }
       let event = Event.sample()
       try await city.emit([event])
-      let relay = city.relay(Effect(database: city.test.database), Recorder(failing: [event.id: 1]))
+      let recorder = Recorder(failing: [event.id])
+      let relay = city.relay(Effect(database: city.test.database), recorder)
       await relay.drain()
+      recorder.heal()
       try await city.town.execute("UPDATE \(JobCity.town).outbox SET due = now()")
       await relay.drain()
       let rows = try await city.test.database.query("SELECT event, calls FROM effect")
@@ -149,12 +152,14 @@ import Testing
       let event = Event.sample()
       try await city.emit([event])
       try await city.town.execute("UPDATE \(JobCity.town).outbox SET attempts = \(Relay.attemptsMost - 1)")
-      let recorder = Recorder(failing: [event.id: 1])
+      let recorder = Recorder(failing: [event.id])
       let relay = city.relay(recorder)
       await relay.drain()
       let row = try await city.town.one("SELECT attempts, due = 'infinity' AS dead FROM \(JobCity.town).outbox")
       #expect(try row?.get("attempts") == Relay.attemptsMost)
       #expect(try row?.get("dead") == true)
+      #expect(recorder.calls == 1)
+      recorder.heal()
       await relay.drain()
       #expect(recorder.applied.isEmpty)
     }

@@ -72,13 +72,13 @@ import Testing
   func styleSheet() throws {
     let look = Look(accent: try #require(Colour("#FAB005")), mark: "일")
     let sheet = look.styleSheet
-    #expect(sheet.hasPrefix(":root{--accent:#fab005;--accent-ink:#17181c;--accent-text:#"))
+    #expect(sheet.hasPrefix(":root{--accent:#fab005;--accent-ink:\(Colour.ink.hex);--accent-text:#"))
     let texts = try sheet.matches(of: /--accent-text:(#[0-9a-f]{6})/).map { try #require(Colour(String($0.1))) }
     #expect(texts.count == 2)
     #expect(texts[0].contrast(with: .ground) >= 4.49)
     #expect(texts[1].contrast(with: .groundDark) >= 4.49)
     #expect(sheet.contains("@media (prefers-color-scheme:dark){:root{"))
-    #expect(look.markStyle(site: "skillprep") == ".t-skillprep{--accent:#fab005;--accent-ink:#17181c}\n")
+    #expect(look.markStyle(site: "skillprep") == ".t-skillprep{--accent:#fab005;--accent-ink:\(Colour.ink.hex)}\n")
   }
 
   @Test("a mark can't break out of the icon it stands in")

@@ -150,7 +150,7 @@ extension Shop {
     [
       .get("/", .init(operation: Operation("home", "Greets"))) { shop, visit in
         .page(
-          Page("shop/home", title: "Home", ["shop": shop.name, "said": visit.query("said") ?? ""]), json: ["shop": shop.name])
+          Page("shop.home", title: "Home", ["shop": shop.name, "said": visit.query("said") ?? ""]), json: ["shop": shop.name])
       },
       .post("/notes", .init(operation: note)) { _, visit in
         var input = try await visit.input()
@@ -193,9 +193,12 @@ extension Shop {
   }
 
   static let resources = [
+    // Ends with a line break, as files do.
     "home.mustache": """
-    {{<web/layout}}{{$content}}<main id="main"><h1>{{t.shop.notes}}</h1><p class="said">{{said}}</p>
-    <form method="post" action="/notes"><input type="hidden" name="_csrf" value="{{csrf}}"></form></main>{{/content}}{{/web/layout}}
+    {{<web.layout}}{{$content}}<main id="main"><h1>{{t.shop.notes}}</h1><p class="said">{{said}}</p>
+    <form method="post" action="/notes"><input type="hidden" name="_csrf" value="{{csrf}}"></form></main>
+      {{/content}}{{/web.layout}}
+
     """,
     "texts.ko.json": #"{"notes": "쪽지"}"#,
     "texts.en.json": #"{"notes": "Notes"}"#,

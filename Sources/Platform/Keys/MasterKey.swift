@@ -1,5 +1,5 @@
 public import Crypto
-public import Foundation
+import Foundation
 
 /// The one secret everything else is derived from (HKDF-SHA256, RFC 5869), by purpose, so that keys never mix.
 public struct MasterKey: Sendable {

@@ -84,15 +84,14 @@ extension IdentityService {
     try check(verifier: form["code_verifier"], challenge: try row.getIfPresent("code_challenge"))
     let family = try Family(row)
     let nonce = try row.getIfPresent("nonce", as: String.self)
-    let answer = try await database.transaction { [self] transaction -> TokenAnswer? in
+    let issued = try await database.transaction { [self] transaction -> IssuedTokens? in
       // A second redemption beside this one, a sign-out, an erasure: then there is nothing to hand out.
       guard try await isOpen(family, now: now, in: transaction) else { return nil }
       return try await issue(
-        family, scope: family.scope, nonce: nonce, refreshes: family.scope.contains("offline_access"), now: now,
-        in: transaction)
+        family, scope: family.scope, refreshes: family.scope.contains("offline_access"), now: now, in: transaction)
     }
-    guard let answer else { throw OAuthError(.invalidGrant, "the authorization has been revoked") }
-    return answer
+    guard let issued else { throw OAuthError(.invalidGrant, "the authorization has been revoked") }
+    return try await answer(issued, of: family, nonce: nonce, now: now)
   }
 
   private func check(verifier: String?, challenge: String?) throws(OAuthError) {
@@ -134,7 +133,7 @@ extension IdentityService {
   // MARK: Refresh
 
   private enum Refreshing: Sendable {
-    case granted(TokenAnswer)
+    case granted(Family, IssuedTokens)
     case unknown
     case reused
   }
@@ -170,10 +169,10 @@ extension IdentityService {
       try await transaction.execute(
         "UPDATE \(schema).token_family SET expires_at = \(now + IdentityService.refreshLifetime) WHERE id = \(family.id)")
       return .granted(
-        try await issue(family, scope: asked ?? family.scope, nonce: nil, refreshes: true, now: now, in: transaction))
+        family, try await issue(family, scope: asked ?? family.scope, refreshes: true, now: now, in: transaction))
     }
     switch outcome {
-    case .granted(let answer): return answer
+    case .granted(let family, let issued): return try await answer(issued, of: family, nonce: nil, now: now)
     case .unknown: throw OAuthError(.invalidGrant, "the refresh token is unknown, expired or revoked")
     case .reused:
       logger.warning("a refresh token came again after its rotation", metadata: ["client": "\(client.id)"])
@@ -183,32 +182,41 @@ extension IdentityService {
 
   // MARK: Issue
 
+  private struct IssuedTokens: Sendable {
+    let access: String
+    let refresh: String?
+    let scope: [String]
+  }
+
   private func issue(
-    _ family: Family, scope: [String], nonce: String?, refreshes: Bool, now: Instant, in transaction: Transaction
-  ) async throws -> TokenAnswer {
-    let access = Secret.random(bytes: 32)
+    _ family: Family, scope: [String], refreshes: Bool, now: Instant, in transaction: Transaction
+  ) async throws -> IssuedTokens {
+    let issued = IssuedTokens(
+      access: Secret.random(bytes: 32), refresh: refreshes ? Secret.random(bytes: 32) : nil, scope: scope)
     try await transaction.execute(
       """
       INSERT INTO \(schema).access_token (digest, family, scope, expires_at)
-      VALUES (\(Secret.digest(access)), \(family.id), \(scope), \(now + IdentityService.accessLifetime))
+      VALUES (\(Secret.digest(issued.access)), \(family.id), \(scope), \(now + IdentityService.accessLifetime))
       """)
-    var refresh: String?
-    if refreshes {
-      let token = Secret.random(bytes: 32)
+    if let refresh = issued.refresh {
       try await transaction.execute(
         """
         INSERT INTO \(schema).refresh_token (digest, family, issued_at, expires_at)
-        VALUES (\(Secret.digest(token)), \(family.id), \(now), \(now + IdentityService.refreshLifetime))
+        VALUES (\(Secret.digest(refresh)), \(family.id), \(now), \(now + IdentityService.refreshLifetime))
         """)
-      refresh = token
     }
+    return issued
+  }
+
+  /// Signs outside of the transaction: the keys may have to be read, and a connection that waits for another is a deadlock.
+  private func answer(_ issued: IssuedTokens, of family: Family, nonce: String?, now: Instant) async throws -> TokenAnswer {
     let claims = IDTokenClaims(
       iss: issuerIdentifier, sub: family.person.description, aud: family.client,
       exp: (now + IdentityService.idTokenLifetime).seconds, iat: now.seconds, authTime: family.authTime.seconds, nonce: nonce,
-      sid: family.session.text, atHash: IDTokenClaims.hash(of: access))
+      sid: family.session.text, atHash: IDTokenClaims.hash(of: issued.access))
     return TokenAnswer(
-      accessToken: access, expiresIn: Int(IdentityService.accessLifetime.components.seconds), refreshToken: refresh,
-      idToken: try await keys.sign(claims, now: now), scope: scope.joined(separator: " "))
+      accessToken: issued.access, expiresIn: Int(IdentityService.accessLifetime.components.seconds),
+      refreshToken: issued.refresh, idToken: try await keys.sign(claims, now: now), scope: issued.scope.joined(separator: " "))
   }
 
   // MARK: Access tokens

@@ -144,6 +144,8 @@ public final class Relay: Sendable {
         // One bad event must not hold up the others: apply them one by one.
         for event in its {
           do {
+            // It was alone already: to ask again at once would be no other question.
+            if its.count == 1 { throw error }
             try await handler.apply([event])
           } catch {
             failures[event.id] = "\(handler.name): \(SafeError(error))"
