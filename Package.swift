@@ -82,7 +82,8 @@ let package = Package(
     core("Records", ["Kit", "Database", "Web", "Jobs", logging], embeds: true),
     core("Notifications", ["Kit", "Web", logging, nio, nioPosix], embeds: true),
     .target(
-      name: "Billing", dependencies: ["Kit", "Database", "Web", "Jobs", logging], path: "Sources/Billing", swiftSettings: settings,
+      name: "Billing", dependencies: ["Kit", "Database", "Web", "Jobs", logging], path: "Sources/Billing",
+      swiftSettings: settings,
       plugins: embed),
     tenant("Town"),
     tenant("Prep"),
@@ -104,10 +105,14 @@ let package = Package(
       name: "Support", dependencies: ["Kit", "Database", logging], path: "Tests/Support", swiftSettings: settings),
     tests("KitTests", ["Kit"]),
     tests("DatabaseTests", ["Database", "Kit", "Support", logging]),
-    tests("RecordsTests", ["Records", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
+    tests(
+      "RecordsTests", ["Records", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
     tests("NotificationsTests", ["Notifications", "Kit", "Keys", "Web", logging, hummingbird, httpTypes, nio, nioPosix]),
-    tests("BillingTests", ["Billing", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
-    tests("TownTests", ["Town", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
+    tests(
+      "BillingTests", ["Billing", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
+    tests(
+      "TownTests",
+      ["Town", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
     tests("ContentTests", ["Content", "Kit", "Database", "Support"]),
     tests(
       "PrepTests",
@@ -121,7 +126,8 @@ let package = Package(
     tests(
       "IdentityTests",
       [
-        "Identity", "RelyingParty", "Kit", "Keys", "Database", "Web", "Support", jwt, cryptoExtras, logging, hummingbird, httpTypes,
+        "Identity", "RelyingParty", "Kit", "Keys", "Database", "Web", "Support", jwt, cryptoExtras, logging, hummingbird,
+        httpTypes,
         nio,
       ]),
   ]

@@ -7,7 +7,9 @@ struct MetropolisCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "metropolis",
     abstract: "A city of services: one account, one subscription, one learning record, many tenants.",
-    subcommands: [RunCommand.self, CheckCommand.self, ApplyCommand.self, ContentCommand.self, ClientCommand.self, AuditCommand.self],
+    subcommands: [
+      RunCommand.self, CheckCommand.self, ApplyCommand.self, ContentCommand.self, ClientCommand.self, AuditCommand.self,
+    ],
     defaultSubcommand: RunCommand.self)
 }
 

@@ -74,7 +74,9 @@ struct RunCommand: AsyncParsableCommand {
 
   private func announce(_ city: City, samples: Bool, after duration: Duration) {
     let cities = city.cities
-    var lines = ["", "\(cities.city.name.ko) is open at \(cities.city.origin)  (\(duration.components.seconds) s after the start)", ""]
+    var lines = [
+      "", "\(cities.city.name.ko) is open at \(cities.city.origin)  (\(duration.components.seconds) s after the start)", "",
+    ]
     for site in cities.tenants { lines.append("  \(site.origin)  \(site.name.ko)\(site.tenant == nil ? " (opens later)" : "")") }
     lines.append("  \(cities.issuer.origin)  sign-in and accounts")
     if city.mailbox != nil { lines.append("  \(cities.city.origin.url("/mailbox"))  every mail of this development city") }
@@ -90,7 +92,8 @@ struct RunCommand: AsyncParsableCommand {
 
   /// A static build can lack the zones' data: better seen at the start than in a wrong bill.
   private static func assertZones() throws {
-    guard let seoul = TimeZone(identifier: "Asia/Seoul"), seoul.secondsFromGMT(for: Date(timeIntervalSince1970: 0)) == 32_400 else {
+    guard let seoul = TimeZone(identifier: "Asia/Seoul"), seoul.secondsFromGMT(for: Date(timeIntervalSince1970: 0)) == 32_400
+    else {
       throw Failure(description: "the time zone Asia/Seoul is not known here: install the package tzdata")
     }
   }

@@ -109,7 +109,9 @@ final class InProcessIssuer: IssuerTransport {
     try await send(.get, path, [.accept: "application/json"], ByteBuffer())
   }
 
-  private func send(_ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields, _ body: ByteBuffer) async throws
+  private func send(
+    _ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields, _ body: ByteBuffer
+  ) async throws
     -> (status: Int, body: Data)
   {
     guard let gateway = gateway.withLock({ $0 }) else { throw Problem(.unavailable) }
@@ -163,10 +165,13 @@ struct PeopleAdapter: PeopleDirectory {
 struct LibraryAdapter: ContentLibrary {
   let service: ContentService
 
-  func items(packages: [String], topic: String?, near difficulty: Double, excluding seen: Set<String>, limit: Int) async throws
+  func items(
+    packages: [String], topic: String?, near difficulty: Double, excluding seen: Set<String>, limit: Int
+  ) async throws
     -> [ContentItem]
   {
-    try await service.items(packages: packages, topic: topic, near: difficulty, excluding: seen, limit: limit).map(LibraryAdapter.item)
+    try await service.items(packages: packages, topic: topic, near: difficulty, excluding: seen, limit: limit).map(
+      LibraryAdapter.item)
   }
   func item(_ id: String) async throws -> ContentItem? { try await service.item(id).map(LibraryAdapter.item) }
   func topics(packages: [String]) async throws -> [(subject: String, topic: String, count: Int)] {

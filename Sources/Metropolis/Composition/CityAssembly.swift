@@ -54,7 +54,8 @@ extension City {
     }
 
     // Mail. Commands only put mails into the queue.
-    let (mailer, mailbox) = serves ? try await mail(settings, configuration, data: data, clock: clock, logger: logger) : (nil, nil)
+    let (mailer, mailbox) =
+      serves ? try await mail(settings, configuration, data: data, clock: clock, logger: logger) : (nil, nil)
     let mailSealer = Sealer(key.key("seal:mail"))
 
     // Core services.

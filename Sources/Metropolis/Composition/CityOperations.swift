@@ -24,8 +24,10 @@ extension City {
   static func exposition(_ metrics: Metrics, databases: [String: Database], relay: Relay, queue: JobQueue) async -> String {
     for (name, database) in databases {
       let status = database.status
-      metrics.gauge("database_connections", [("schema", name), ("state", "idle")], Double(status.idle), help: "Connections of a pool.")
-      metrics.gauge("database_connections", [("schema", name), ("state", "leased")], Double(status.leased), help: "Connections of a pool.")
+      metrics.gauge(
+        "database_connections", [("schema", name), ("state", "idle")], Double(status.idle), help: "Connections of a pool.")
+      metrics.gauge(
+        "database_connections", [("schema", name), ("state", "leased")], Double(status.leased), help: "Connections of a pool.")
       metrics.gauge("database_waiting", [("schema", name)], Double(status.waiting), help: "Callers that wait for a connection.")
       metrics.gauge("database_statements", [("schema", name)], Double(status.statements), help: "Statements since start.")
     }

@@ -31,7 +31,9 @@ extension City {
     }
     for package in report.packages where !package.isItems {
       for tenant in tenants {
-        guard let loader = tenant.module as? any SampleContentLoading, type(of: loader).packageKind == package.kind else { continue }
+        guard let loader = tenant.module as? any SampleContentLoading, type(of: loader).packageKind == package.kind else {
+          continue
+        }
         let its = package.records.filter { $0["tenant"]?.string == tenant.stanza.id.text }
         guard !its.isEmpty else { continue }
         let count = try await loader.load(its, authors: authors)

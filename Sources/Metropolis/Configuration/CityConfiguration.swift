@@ -138,7 +138,9 @@ struct CityConfiguration: Sendable {
     guard let id = TenantID(key), !reserved.contains(key) else {
       section.note(
         "", found: "“\(key)”",
-        expected: "2 to 32 lower-case letters, digits and single hyphens, a letter first, and none of \(reserved.joined(separator: ", "))")
+        expected:
+          "2 to 32 lower-case letters, digits and single hyphens, a letter first, and none of \(reserved.joined(separator: ", "))"
+      )
       return nil
     }
     let schema = schemaName(of: id)
@@ -164,7 +166,8 @@ struct CityConfiguration: Sendable {
   private static func host(_ section: ConfigSection, _ key: String) -> String? {
     section.value(key, "a host name like jeju.example.com") { text in
       let labels = text.split(separator: ".", omittingEmptySubsequences: false)
-      let isName = labels.count >= 2 && text.utf8.count <= 253
+      let isName =
+        labels.count >= 2 && text.utf8.count <= 253
         && labels.allSatisfy { label in
           (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
             && label.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }

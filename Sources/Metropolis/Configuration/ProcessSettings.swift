@@ -46,7 +46,8 @@ struct ProcessSettings: Sendable {
       key = try ProcessSettings.keptKey(data: data)
     } else {
       mistakes.append(
-        "METROPOLIS_MASTER_KEY: not set; \(configuration.environment.rawValue) needs 32 random bytes in base64 (openssl rand -base64 32)")
+        "METROPOLIS_MASTER_KEY: not set; \(configuration.environment.rawValue) needs 32 random bytes in base64 (openssl rand -base64 32)"
+      )
     }
 
     var smtp: SMTP?
@@ -80,7 +81,8 @@ struct ProcessSettings: Sendable {
     let path = "\(data)/master.key"
     if let text = try? String(contentsOfFile: path, encoding: .utf8) {
       guard let key = MasterKey(text) else {
-        throw Invalid(description: "\(path) holds no key: 32 bytes in base64 are expected. Restore it, or remove the data directory.")
+        throw Invalid(
+          description: "\(path) holds no key: 32 bytes in base64 are expected. Restore it, or remove the data directory.")
       }
       return key
     }

@@ -20,7 +20,8 @@ struct Portal: Sendable {
               "services",
               .array(
                 .object([
-                  ("id", .string), ("kind", .string), ("name", .string), ("summary", .string), ("url", .string), ("open", .boolean),
+                  ("id", .string), ("kind", .string), ("name", .string), ("summary", .string), ("url", .string),
+                  ("open", .boolean),
                 ]))
             ),
           ])))
@@ -64,7 +65,9 @@ struct Portal: Sendable {
       }
     }
     return .page(
-      Page("city.home", title: visit.text("city.home.title"), ["groups": groups, "count": visit.format.number(Int64(services.count))]),
+      Page(
+        "city.home", title: visit.text("city.home.title"),
+        ["groups": groups, "count": visit.format.number(Int64(services.count))]),
       json: Services(name: visit.site.name(visit.language), services: services))
   }
 
