@@ -24,14 +24,21 @@ import Web
         }
         return (reply!, time)
       }
-      _ = try await attempt("warm@example.com")
-      let known = try await attempt("mina@example.com")
-      let unknown = try await attempt("nobody@example.com")
-      let malformed = try await attempt("nobody")
-      #expect(known.reply.status == 422)
-      #expect(known.reply.text == unknown.reply.text && known.reply.text == malformed.reply.text)
+      // Other tests keep the cores busy: of each kind the fastest of some says what the work itself takes.
+      var replies: [String: Set<String>] = [:]
+      var fastest: [String: Duration] = [:]
+      for _ in 0..<4 {
+        for email in ["mina@example.com", "nobody@example.com", "nobody"] {
+          let (reply, time) = try await attempt(email)
+          #expect(reply.status == 422)
+          replies["text", default: []].insert(reply.text)
+          fastest[email] = min(fastest[email] ?? time, time)
+        }
+      }
+      #expect(replies["text"]?.count == 1)
       // All have paid for a hash; a look-up alone would take a hundredth of it.
-      #expect(unknown.time > known.time / 4 && known.time > unknown.time / 4 && malformed.time > known.time / 4)
+      let (least, most) = (try #require(fastest.values.min()), try #require(fastest.values.max()))
+      #expect(least > most / 3, "\(fastest)")
 
       func register(_ email: String) async throws -> Browser.Reply {
         let browser = Browser(city)

@@ -62,6 +62,16 @@ struct JobCity: Sendable {
     try await platform.one("SELECT state FROM \(JobCity.platform).job WHERE id = \(id)")?.get("state") ?? "gone"
   }
 
+  /// How long after `body` the one job there is will be due, in seconds by the database's clock. The bounds are as far apart
+  /// as `body` took.
+  func delay(after body: () async throws -> Void) async throws -> ClosedRange<Double> {
+    let before: Instant = try #require(try await platform.one("SELECT clock_timestamp() AS now")).get("now")
+    try await body()
+    let row = try #require(try await platform.one("SELECT due, clock_timestamp() AS now FROM \(JobCity.platform).job"))
+    let (due, after): (Instant, Instant) = (try row.get("due"), try row.get("now"))
+    return (due - after).milliseconds / 1_000...(due - before).milliseconds / 1_000
+  }
+
   /// As when the time of the lease, or of the pause after a failure, had passed.
   func makeDue() async throws {
     try await platform.execute("UPDATE \(JobCity.platform).job SET due = now() WHERE state = 'waiting'")

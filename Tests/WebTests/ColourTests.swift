@@ -68,6 +68,20 @@ import Testing
     #expect(try #require(Colour("#777777")).inkOnTop == .black)
   }
 
+  @Test("what a button of any accent says can be read, and an accent near to dark enough is darkened for white")
+  func fill() throws {
+    var generator = SeededGenerator(48)
+    for _ in 0..<500 {
+      let fill = Look(accent: random(&generator), mark: "일").fill
+      #expect(fill.contrast(with: fill.inkOnTop) >= 4.5, "\(fill.hex)")
+    }
+    let orange = Look(accent: try #require(Colour("#e8590c")), mark: "제")
+    #expect(orange.fill != orange.accent)
+    #expect(orange.fill.inkOnTop == .white)
+    let yellow = Look(accent: try #require(Colour("#fab005")), mark: "일")
+    #expect(yellow.fill == yellow.accent)
+  }
+
   @Test("a look becomes variables for both modes, corrected for each")
   func styleSheet() throws {
     let look = Look(accent: try #require(Colour("#FAB005")), mark: "일")

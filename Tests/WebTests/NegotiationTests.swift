@@ -106,7 +106,7 @@ import Testing
     let city = try TestCity()
     let look = try await city.ask(.get, "/look.css")
     #expect(look["Content-Type"] == "text/css; charset=utf-8")
-    #expect(look.text.contains("--accent:#e8590c"))
+    #expect(look.text.contains("--accent:\(city.site.look.fill.hex);"))
     #expect(look.text.contains(".t-jeju{"))
     let icon = try await city.ask(.get, "/favicon.ico")
     #expect(icon["Content-Type"] == "image/svg+xml")

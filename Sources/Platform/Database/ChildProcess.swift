@@ -29,7 +29,8 @@ final class ChildProcess: Sendable {
   /// - Throws: ``EmbeddedServerError``.
   static func start(_ arguments: [String], output: String) async throws -> ChildProcess {
     try await withCheckedThrowingContinuation { continuation in
-      let thread = Thread {
+      Thread.detachNewThread {
+        Thread.current.name = "child process"
         do {
           let child = ChildProcess(pid: try spawn(arguments, output: output))
           continuation.resume(returning: child)
@@ -38,8 +39,6 @@ final class ChildProcess: Sendable {
           continuation.resume(throwing: error)
         }
       }
-      thread.name = "child process"
-      thread.start()
     }
   }
 

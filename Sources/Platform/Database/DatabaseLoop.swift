@@ -14,9 +14,11 @@ public final class DatabaseLoop: Sendable {
   public init() {
     let inbox = Inbox()
     self.inbox = inbox
-    let thread = Thread { EventLoop(inbox: inbox).run() }
-    thread.name = "database"
-    thread.start()
+    Thread.detachNewThread {
+      // Named from within: a name given before the start does not reach the kernel.
+      Thread.current.name = "database"
+      EventLoop(inbox: inbox).run()
+    }
   }
 
   deinit { stop() }
