@@ -90,6 +90,7 @@ def bare_peer(answer: bytes) -> Iterator[Target]:
             [PEER, "serve", "--port", str(port), "--bytes-file", file.name],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
 
@@ -107,7 +108,8 @@ def bare_peer(answer: bytes) -> Iterator[Target]:
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> str:
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    # Linux shares the processor by session (sched(7), autogroup): each side has its own, as the city has.
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, start_new_session=True)
     if answer.returncode != 0:
         raise RuntimeError(f"{command[0]} ended with status {answer.returncode}:\n{answer.stdout}{answer.stderr}")
     return answer.stdout
