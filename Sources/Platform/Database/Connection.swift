@@ -154,7 +154,7 @@ final class Connection {
   /// libpq refuses to send when the connection is gone, or when the statement can't be (too many parameters).
   private func didSend(_ accepted: Int32) {
     guard accepted == 0 else { return flush() }
-    guard PQstatus(handle) == CONNECTION_OK else { return breakOff() }
+    guard PQstatus(handle) == CONNECTION_OK, current != nil else { return breakOff() }
     var error = DatabaseError(.unsupported, message: lastMessage, explanation: "libpq refused to send the statement")
     error.statement = current?.sql.text
     finish(.failure(error))

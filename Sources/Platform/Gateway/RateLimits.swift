@@ -51,8 +51,8 @@ public struct RateLimit: Hashable, Sendable {
   }
 }
 
-/// Counts in this process. Each subject has a bucket that refills evenly (generic cell rate algorithm), so a burst up to
-/// the limit is served at once and the rate holds over any window.
+/// Counts in this process. Each subject has a bucket that refills evenly (generic cell rate algorithm): a burst up to the
+/// limit is served at once, and after it the rate holds.
 public final class MemoryRateLimiter: RateLimiter {
   private struct Key: Hashable {
     let rule: String

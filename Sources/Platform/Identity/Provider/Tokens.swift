@@ -62,36 +62,51 @@ extension IdentityService {
 
   // MARK: Codes
 
+  private enum Redeeming: Sendable {
+    case granted(Family, IssuedTokens, nonce: String?)
+    /// The code is spent all the same.
+    case refused(OAuthError)
+    case unusable
+  }
+
   /// Redeems a code, once (RFC 6749 §4.1.3). One used again is stolen: everything made from it ends.
   func redeem(_ form: Parameters, client: Client) async throws -> TokenAnswer {
     guard let code = form["code"] else { throw OAuthError(.invalidRequest, "code is missing") }
     let (digest, now) = (Secret.digest(code), clock.now())
-    // The claim is a statement of its own: of many at once, one finds it unused, and it stays used whatever follows.
-    let row = try await database.one(
-      """
-      UPDATE \(schema).authorization_code c SET used_at = \(now) FROM \(schema).token_family f
-      WHERE c.digest = \(digest) AND c.used_at IS NULL AND c.expires_at > \(now)
-        AND f.id = c.family AND f.client = \(client.id)
-      RETURNING c.family, c.redirect_uri, c.nonce, c.code_challenge, f.client, f.person, f.session, f.scope, f.auth_time
-      """)
-    guard let row else {
+    let outcome = try await database.transaction { [self] transaction -> Redeeming in
+      // Of many at once, one finds the code unused; the others wait for its end and then find it used.
+      let row = try await transaction.one(
+        """
+        UPDATE \(schema).authorization_code c SET used_at = \(now) FROM \(schema).token_family f
+        WHERE c.digest = \(digest) AND c.used_at IS NULL AND c.expires_at > \(now)
+          AND f.id = c.family AND f.client = \(client.id)
+        RETURNING c.family, c.redirect_uri, c.nonce, c.code_challenge, f.client, f.person, f.session, f.scope, f.auth_time
+        """)
+      guard let row else { return .unusable }
+      guard form["redirect_uri"] == (try row.get("redirect_uri", as: String.self)) else {
+        return .refused(OAuthError(.invalidGrant, "redirect_uri is not the one the code was asked for with"))
+      }
+      do {
+        try check(verifier: form["code_verifier"], challenge: try row.getIfPresent("code_challenge"))
+      } catch let error as OAuthError {
+        return .refused(error)
+      }
+      let family = try Family(row)
+      // A sign-out, an erasure: then there is nothing to hand out.
+      guard try await isOpen(family, now: now, in: transaction) else {
+        return .refused(OAuthError(.invalidGrant, "the authorization has been revoked"))
+      }
+      let issued = try await issue(
+        family, scope: family.scope, refreshes: family.scope.contains("offline_access"), now: now, in: transaction)
+      return .granted(family, issued, nonce: try row.getIfPresent("nonce"))
+    }
+    switch outcome {
+    case .granted(let family, let issued, let nonce): return try await answer(issued, of: family, nonce: nonce, now: now)
+    case .refused(let error): throw error
+    case .unusable:
       try await revokeFamily(ofUsedCode: digest, client: client, now: now)
       throw OAuthError(.invalidGrant, "the code is unknown, expired or used")
     }
-    guard form["redirect_uri"] == (try row.get("redirect_uri", as: String.self)) else {
-      throw OAuthError(.invalidGrant, "redirect_uri is not the one the code was asked for with")
-    }
-    try check(verifier: form["code_verifier"], challenge: try row.getIfPresent("code_challenge"))
-    let family = try Family(row)
-    let nonce = try row.getIfPresent("nonce", as: String.self)
-    let issued = try await database.transaction { [self] transaction -> IssuedTokens? in
-      // A second redemption beside this one, a sign-out, an erasure: then there is nothing to hand out.
-      guard try await isOpen(family, now: now, in: transaction) else { return nil }
-      return try await issue(
-        family, scope: family.scope, refreshes: family.scope.contains("offline_access"), now: now, in: transaction)
-    }
-    guard let issued else { throw OAuthError(.invalidGrant, "the authorization has been revoked") }
-    return try await answer(issued, of: family, nonce: nonce, now: now)
   }
 
   private func check(verifier: String?, challenge: String?) throws(OAuthError) {

@@ -4,7 +4,7 @@ public import Kit
 public import Logging
 import Synchronization
 
-/// Carries events from every outbox to their handlers: at least once, in an outbox's order as far as none fails.
+/// Carries events from every outbox to their handlers: at least once; in order within a batch, while nodes take batches side by side.
 ///
 /// Killed at any line, nothing is lost: an event leaves its table only in a transaction that commits after its handlers.
 public final class Relay: Sendable {
