@@ -198,12 +198,12 @@ def test_the_story_through_the_api(city: City, mailbox: Mailbox, api) -> None:
         return entries if len(entries) >= 100 else None
 
     entries = eventually("the whole record", both)
-    # Within a second of each act; the slowest few of a hundred are the machine's.
+    # Within a second of each act.
     def seconds(entry: dict) -> float:
         happened, stored = (datetime.fromisoformat(entry[name]) for name in ("timestamp", "stored"))
         return (stored - happened).total_seconds()
 
-    assert sorted(map(seconds, entries))[len(entries) * 9 // 10] < 1
+    assert max(map(seconds, entries)) < 1
     times = [entry["timestamp"] for entry in entries]
     assert times == sorted(times, reverse=True)
 

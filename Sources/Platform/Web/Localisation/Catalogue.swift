@@ -44,8 +44,18 @@ public struct Catalogue: Sendable {
   public func text(_ key: String, _ arguments: [String: String] = [:], in language: Language) -> String {
     guard let text = texts[language]?[key] else { return key }
     if arguments.isEmpty { return text }
-    // In one pass: a value may hold braces too, and is no pattern.
-    return text.replacing(/\{([A-Za-z0-9_]+)\}/) { arguments[String($0.1)] ?? String($0.0) }
+    // In one pass: a value may hold braces too, and is no pattern. By hand: a regular expression is parsed at every call.
+    var (filled, rest) = ("", text[...])
+    while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+      if let value = arguments[String(rest[rest.index(after: open)..<close])] {
+        filled += rest[..<open] + value
+        rest = rest[rest.index(after: close)...]
+      } else {
+        filled += rest[...open]
+        rest = rest[rest.index(after: open)...]
+      }
+    }
+    return filled + rest
   }
 
   public func has(_ key: String) -> Bool { texts[.ko]?[key] != nil }
