@@ -43,8 +43,8 @@ var embed: [Target.PluginUsage] { ["EmbedResources"] }
     swiftSettings: settings, plugins: embed)
 }
 
-@MainActor func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+@MainActor func tests(_ name: String, _ dependencies: [Target.Dependency], excluding: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: excluding, swiftSettings: settings)
 }
 
 let package = Package(
@@ -68,6 +68,12 @@ let package = Package(
       name: "CPostgres", path: "Sources/Platform/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(
       name: "CArgon2", path: "Sources/Platform/CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(
+      name: "CCurl", path: "Sources/Platform/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CHaru", path: "Sources/Platform/CHaru", providers: [.apt(["libhpdf-dev"])]),
+    .systemLibrary(
+      name: "CXLSXWriter", path: "Sources/Platform/CXLSXWriter", pkgConfig: "xlsxwriter",
+      providers: [.apt(["libxlsxwriter-dev"])]),
     core("Kit", [yams]),
     core("Keys", [crypto]),
     core("Database", ["CPostgres", "Kit", logging, crypto], embeds: false),
@@ -84,17 +90,21 @@ let package = Package(
     core("Content", ["Kit", "Database"], embeds: true),
     core("Records", ["Kit", "Database", "Web", "Jobs", logging], embeds: true),
     core("Notifications", ["Kit", "Web", logging, nio, nioPosix], embeds: true),
+    core("HTTPClient", ["CCurl"]),
+    core("Documents", ["CHaru", "CXLSXWriter"]),
+    core("PaymentSimulator", ["Kit", "HTTPClient", hummingbird, httpTypes, mustache, logging, nio, crypto], embeds: true),
     .target(
-      name: "Billing", dependencies: ["Kit", "Database", "Web", "Jobs", logging], path: "Sources/Billing",
-      swiftSettings: settings,
-      plugins: embed),
+      name: "Billing",
+      dependencies: ["Kit", "Keys", "Database", "Web", "Jobs", "HTTPClient", "Documents", logging, hummingbird, httpTypes, crypto],
+      path: "Sources/Billing", swiftSettings: settings, plugins: embed),
     tenant("Town"),
     tenant("Prep"),
+    tenant("KCulture"),
     .executableTarget(
       name: "Metropolis",
       dependencies: [
         "Kit", "Keys", "Database", "Web", "Jobs", "TenantKit", "Telemetry", "Gateway", "Identity", "RelyingParty", "Content",
-        "Records", "Notifications", "Billing", "Town", "Prep",
+        "Records", "Notifications", "HTTPClient", "Billing", "PaymentSimulator", "Town", "Prep", "KCulture",
         hummingbird, httpTypes, logging, arguments, lifecycle, unixSignals, nio, nioPosix, crypto,
       ],
       path: "Sources/Metropolis", swiftSettings: settings, plugins: embed),
@@ -112,7 +122,18 @@ let package = Package(
       "RecordsTests", ["Records", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
     tests("NotificationsTests", ["Notifications", "Kit", "Keys", "Web", logging, hummingbird, httpTypes, nio, nioPosix]),
     tests(
-      "BillingTests", ["Billing", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
+      "BillingTests",
+      [
+        "Billing", "PaymentSimulator", "HTTPClient", "Documents", "Kit", "Keys", "Database", "Web", "Jobs", "Support", logging,
+        hummingbird, httpTypes, nio,
+      ]),
+    tests("DocumentsTests", ["Documents"]),
+    tests("HTTPClientTests", ["HTTPClient", hummingbird, httpTypes, nio, logging]),
+    tests("PaymentSimulatorTests", ["PaymentSimulator", "HTTPClient", "Kit", logging, crypto]),
+    tests(
+      "KCultureTests",
+      ["KCulture", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio],
+      excluding: ["Oracles"]),
     tests(
       "TownTests",
       ["Town", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
@@ -133,5 +154,6 @@ let package = Package(
         httpTypes,
         nio,
       ]),
+    tests("MetropolisTests", ["Metropolis", "Identity", "Kit", "Web"]),
   ]
 )

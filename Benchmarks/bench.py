@@ -23,6 +23,7 @@ from uuid import uuid4
 import httpx
 
 from city import ROOT, api_client, free_port
+from exporting import POSTINGS, Exports
 from measure import (
     HERE,
     Pair,
@@ -286,7 +287,22 @@ def measured_city(settings: Settings) -> list[Row]:
             Row("Exec to first answer, the database running", "–", f"{median(warm) * 1000:,.0f} ms", "–", "≤ 500 ms")
         )
         rows.append(Row("Exec to first answer, starting the database", "–", f"{median(cold) * 1000:,.0f} ms", "–"))
+        rows += exported(folder, settings)
         return [*rows, page]
+
+
+def exported(folder: Path, settings: Settings) -> list[Row]:
+    """The finance export of a big month. Last: it leaves a million postings in the city's ledger."""
+    rows: list[Row] = []
+    with serving(folder, free_port(), is_ready) as process:
+        exports = Exports(process.city, folder)
+        exports.fill()
+        for form in ("hledger", "csv"):
+            pair, idle, peak = exports.measured(form, settings.rounds)
+            rows.append(ratio_row(f"Export of {POSTINGS:,} postings as {form} : COPY TO", pair, "/s", "≥ 0.4"))
+            memory = f"{megabytes(idle)}; {megabytes(peak)}"
+            rows.append(Row(f"Its peak memory ({form}): of an empty month; of this one", "–", memory, "–", "+ 50 MB"))
+    return rows
 
 
 def fresh_build() -> Row:

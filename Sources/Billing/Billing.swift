@@ -5,40 +5,92 @@ public import Kit
 public import Logging
 public import Web
 
-/// What the city sells and owes: catalogue, entitlements, points, and the ledger beneath them.
+/// What the city sells and owes: catalogue, subscriptions, entitlements, invoices, payments, points, and the ledger beneath.
 ///
-/// A billing account pays and persons are its members; here is what holds for each person alone.
+/// A billing account pays, and persons are its members. Money moves in the ledger only; everything else explains it.
 public struct BillingService: Sendable {
-  public let catalogue: PlanCatalogue
+  /// Who sells, and by whom money comes in.
+  public struct Selling: Sendable {
+    /// Every legal entity of the city, by id.
+    public let sellers: [Seller]
+    /// The one that sells the city's plans and collects.
+    public let seller: String
+    /// Each tenant's own legal entity: what it earns is owed to it.
+    public let earners: [TenantID: String]
+    public let gateway: any PaymentGateway
+    /// Origins of the gateway's pages, which our forms lead to.
+    public let gatewayOrigins: [String]
+
+    public init(
+      sellers: [Seller], seller: String, earners: [TenantID: String], gateway: any PaymentGateway, gatewayOrigins: [String]
+    ) {
+      self.sellers = sellers
+      self.seller = seller
+      self.earners = earners
+      self.gateway = gateway
+      self.gatewayOrigins = gatewayOrigins
+    }
+
+    /// A city that sells nothing: its plans can be read.
+    public static let nothing = Selling(
+      sellers: [], seller: "city", earners: [:], gateway: UnconfiguredGateway(), gatewayOrigins: [])
+  }
+
+  /// The plans as they are sold now.
+  public let live: LiveCatalogue
+  public var catalogue: PlanCatalogue { live.current() }
   public let ledger: Ledger
   public let points: PointsService
   public let entitlements: EntitlementService
   public let plans: PlanStore
   public let audit: AuditTrail
+  public let payments: PaymentService
+  let subscriptions: SubscriptionService
+  let selling: Selling
+  let sellers: [String: Seller]
   let clock: DomainClock
   let timeZone: TimeZone
-  private let database: Database
-  private let schema: Schema
-  private let logger: Logger
+  let database: Database
+  let schema: Schema
+  let logger: Logger
+  private let file: PlanCatalogue
 
   /// - Parameters:
   ///   - database: under the login role of `schema`.
-  ///   - timeZone: the city's; allowances are counted by its civil months.
+  ///   - timeZone: the city's: the books', and that of allowances' civil months.
+  ///   - catalogue: the plans of the configuration.
+  ///   - outbox: the schema's, for what the rest of the city wants to know.
   public init(
-    database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, catalogue: PlanCatalogue, logger: Logger
+    database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, catalogue: PlanCatalogue,
+    selling: Selling = .nothing, outbox: OutboxTable? = nil, logger: Logger
   ) {
     self.database = database
     self.schema = schema
     self.clock = clock
     self.timeZone = timeZone
-    self.catalogue = catalogue
     self.logger = logger
+    self.selling = selling
+    sellers = Dictionary(selling.sellers.map { ($0.id, $0) }) { first, _ in first }
     audit = AuditTrail(database: database, schema: schema)
-    ledger = Ledger(database: database, schema: schema, clock: clock, audit: audit)
+    ledger = Ledger(database: database, schema: schema, clock: clock, timeZone: timeZone, audit: audit)
     points = PointsService(ledger: ledger, database: database, schema: schema, clock: clock)
-    entitlements = EntitlementService(
-      database: database, schema: schema, clock: clock, timeZone: timeZone, catalogue: catalogue)
     plans = PlanStore(database: database, schema: schema, audit: audit)
+    file = catalogue
+    live = LiveCatalogue(file: catalogue, store: plans)
+    payments = PaymentService(
+      database: database, schema: schema, ledger: ledger, gateway: selling.gateway, entity: selling.seller, clock: clock,
+      logger: logger)
+    let held = HeldPlans(database: database, schema: schema, plans: plans)
+    let entitlements = EntitlementService(
+      database: database, schema: schema, clock: clock, timeZone: timeZone, catalogue: live,
+      plansHeld: { try await held.plans(of: $0) })
+    self.entitlements = entitlements
+    subscriptions = SubscriptionService(
+      database: database, schema: schema, clock: clock, timeZone: timeZone, catalogue: live, plans: plans,
+      accounts: AccountStore(schema: schema),
+      invoices: InvoiceStore(schema: schema, ledger: ledger, entity: selling.seller, timeZone: timeZone), ledger: ledger,
+      payments: payments, audit: audit, outbox: outbox, logger: logger, changed: { entitlements.changed($0) })
+    payments.connect(subscriptions)
   }
 
   /// Templates, texts and migrations.
@@ -54,19 +106,36 @@ public struct BillingService: Sendable {
 
   /// Its pages on the city's own site.
   public var routes: [SiteRouter.Route] {
-    BillingService.endpoints.map { SiteRouter.Route($0, of: self) }
+    BillingService.endpoints.map { SiteRouter.Route($0, of: self) } + payments.routes
   }
 
-  static let endpoints: [Endpoint<BillingService>] = [plansPage, pointsPage]
+  static let endpoints: [Endpoint<BillingService>] =
+    [plansPage, pointsPage] + subscribeEndpoints + subscriptionEndpoints + changeEndpoints + invoiceEndpoints
+
+  /// Origins a form of ours may end at.
+  var paymentOrigins: [String] { selling.gatewayOrigins }
 
   /// To be called at each start, after the migrations: publishes the catalogue and makes the tables of the months ahead.
   /// - Throws: ``PlanStore/OwnerChanged``; ``Database/DatabaseError``.
   public func prepare() async throws {
-    let published = try await plans.publish(catalogue, now: clock.now())
+    let published = try await plans.publish(file, now: clock.now())
+    try await live.refresh()
     for version in published where version.isNew {
       logger.info("plan published", metadata: ["plan": "\(version.plan)", "version": "\(version.version)"])
     }
     try await entitlements.makeMonthsAhead()
+  }
+
+  /// To be called every minute: what the console published elsewhere, payments and refunds to look after, renewals.
+  public func tick() async throws {
+    try await live.refresh()
+    try await payments.reconcile()
+    let round = try await subscriptions.renewDue()
+    if round != .init() {
+      logger.info(
+        "subscriptions renewed",
+        metadata: ["renewed": "\(round.renewed)", "ended": "\(round.ended)", "charged": "\(round.charged)"])
+    }
   }
 
   /// To be called daily: makes the tables of the months ahead, frees expired holds, forgets events of more than a year ago.
@@ -74,6 +143,7 @@ public struct BillingService: Sendable {
     try await entitlements.makeMonthsAhead()
     let expired = try await ledger.expireHolds()
     if expired > 0 { logger.info("holds expired", metadata: ["holds": "\(expired)"]) }
+    try await payments.maintain()
     try await database.execute("DELETE FROM \(schema).applied_event WHERE applied_at < \(clock.now() - .days(400))")
   }
 }

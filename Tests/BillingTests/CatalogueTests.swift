@@ -103,6 +103,102 @@ import Testing
     #expect(atlantis?.expected == "one of dreamseed, univprep, majorprep, jeju")
   }
 
+  @Test func aPlanHasYearlyPricesEarlierVersionsAndAPolicy() throws {
+    let catalogue = try read(
+      """
+      plans:
+        basic:
+          owner: city
+          state: withdrawn
+          price: {USD: 9.99}
+          grants: [{feature: prep.item, tenants: [dreamseed], unlimited: true}]
+        premium:
+          owner: city
+          name: {ko: 프리미엄, en: Premium}
+          price: {KRW: 49900, USD: 39.99}
+          yearly: {KRW: 499000, USD: 399.90}
+          proration: second
+          alignment: calendar
+          holders_from: 2027-03-01
+          earlier:
+            - price: {USD: 29.99}
+              grants: [{feature: prep.item, tenants: [dreamseed, univprep], unlimited: true}]
+            - name: Premium 2
+              price: {USD: 34.99}
+              seats: 2
+              grants: [{feature: prep.item, tenants: {module: prep}, limit: 900}]
+          grants: [{feature: prep.item, tenants: {module: prep}, unlimited: true}]
+      """)
+    let (basic, premium) = (catalogue.plans[0], catalogue.plans[1])
+    #expect(catalogue.onSale.map(\.id) == [premium.id] && catalogue.plan(basic.id) == basic)
+    #expect(catalogue.plans(lifting: "prep.item", at: .dreamseed).map(\.plan.id) == [premium.id])
+    #expect(premium.intervals == [.month, .year] && basic.intervals == [.month])
+    #expect(premium.price(in: .krw, every: .year) == Money(499_000, .krw))
+    #expect(premium.price(in: .usd, every: .month) == Money(3_999, .usd) && basic.price(in: .usd, every: .year) == nil)
+    #expect(premium.proration == .second && premium.alignment.billDay == 1 && basic.alignment.billDay == nil)
+    #expect(catalogue.holdersFrom == [premium.id: CivilDate("2027-03-01")!])
+    let earlier = try #require(catalogue.earlier[premium.id])
+    #expect(earlier.map(\.prices) == [[Money(2_999, .usd)], [Money(3_499, .usd)]])
+    #expect(earlier.map(\.name.ko) == ["프리미엄", "Premium 2"] && earlier.map(\.seats) == [1, 2])
+    #expect(earlier[1].grants == [.feature("prep.item", at: .module("prep"), .limited(900, pool: .tenant))])
+    for plan in catalogue.plans + earlier {
+      #expect(try JSONDecoder().decode(Plan.self, from: Data(try CanonicalJSON.text(plan).utf8)) == plan)
+    }
+  }
+
+  @Test func aDocumentFromBeforeIsReadAndWrittenAsItWas() throws {
+    let document = """
+      {"every":"month","grants":[],"id":"premium","name":{"ko":"프리미엄"},"owner":"city",\
+      "prices":[{"currency":"USD","minorUnits":2999}],"seats":1}
+      """
+    let plan = try JSONDecoder().decode(Plan.self, from: Data(document.utf8))
+    #expect(plan.yearly.isEmpty && plan.proration == .day && plan.alignment == .anniversary)
+    #expect(try CanonicalJSON.text(plan) == document)
+  }
+
+  @Test func mistakesOfYearlyPricesAndVersionsHaveTheirLine() throws {
+    let yaml = """
+      plans:
+        own:
+          owner: city
+          price: {KRW: 100, USD: 1}
+          yearly: {KRW: 0, EUR: 3}
+          proration: hour
+          alignment: weekly
+          state: paused
+          holders_from: soon
+          earlier:
+            - grants: []
+            - price: {KRW: -5}
+              grants: [{feature: prep.itme, tenants: [dreamseed], unlimited: true}]
+          grants: []
+        year:
+          owner: city
+          price: {KRW: 100}
+          every: year
+          yearly: {KRW: 90}
+          grants: []
+        none:
+          owner: city
+          yearly: {KRW: 90}
+          grants: []
+        more:
+          owner: city
+          price: {KRW: 100}
+          yearly: {KRW: 1000, USD: 9}
+          grants: []
+      """
+    let error = #expect(throws: ConfigMistakes.self) { try read(yaml) }
+    let found = Set((error?.mistakes ?? []).map { "\($0.line) \($0.key)" })
+    let expected: Set<String> = [
+      "5 plans.own.yearly.KRW", "5 plans.own.yearly.EUR", "5 plans.own.yearly", "6 plans.own.proration",
+      "7 plans.own.alignment", "8 plans.own.state", "9 plans.own.holders_from", "11 plans.own.earlier[0].price",
+      "12 plans.own.earlier[1].price.KRW", "13 plans.own.earlier[1].grants[0].feature", "19 plans.year.yearly",
+      "23 plans.none.yearly", "28 plans.more.yearly",
+    ]
+    #expect(found == expected, "\(found.symmetricDifference(expected).sorted())")
+  }
+
   @Test func aChangedPlanIsANewVersionAndTheOldOneStays() async throws {
     try await withBilling { bench in
       let (store, now) = (bench.service.plans, bench.clock.domain.now())

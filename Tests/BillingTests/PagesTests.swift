@@ -59,22 +59,59 @@ import Web
 
   private func json(_ text: String) throws -> JSONValue { try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) }
 
-  @Test func everyoneSeesThePlansAndThatPayingOpensLater() async throws {
+  @Test func everyoneSeesThePlansAndWhereTheyBegin() async throws {
     try await withBilling { bench in
       let page = try await get("/plans?feature=prep.item&tenant=univprep", bench)
       #expect(page.status == 200)
-      for words in ["49,900원", "19,900원", "$14.99", "다음 업데이트에서 열려요", "계정 만들고 시작하기", "문제 제한 없이", "지금 필요한 요금제"] {
+      for words in ["49,900원", "19,900원", "$14.99", "프리미엄 시작하기", "계정 만들고 시작하기", "문제 제한 없이", "지금 필요한 요금제"] {
         #expect(page.body.contains(words), "\(words)")
       }
-      // The cheapest that lifts the limit stands out, alone; and nothing looks as if it could be bought.
+      // The cheapest that lifts the limit stands out, alone.
       #expect(page.body.components(separatedBy: "지금 필요한 요금제").count == 2)
-      #expect(!page.body.contains("/subscribe"))
+      #expect(page.body.contains(#"href="/subscribe?plan=student&amp;every=month""#))
+      #expect(!page.body.contains("plan=free") && !page.body.contains("1년씩 결제"))
       #expect(!page.body.contains("billing."), "a text is missing")
       let english = try await get("/plans", bench, as: .anyone, language: "en")
       for words in ["$39.99", "This is what you have", "1 of UnivPrepAI · majorprep: item without limit"] {
         #expect(english.body.contains(words), "\(words)")
       }
       #expect(!english.body.contains("What you need now"))
+    }
+  }
+
+  @Test func aYearsPricesAndATenantsPlansHaveTheirPlace() async throws {
+    let city = Plan(
+      id: PlanID("premium")!, owner: .city, name: LocalizedText(ko: "프리미엄", en: "Premium"),
+      prices: [Money(49_900, .krw), Money(3_999, .usd)], yearly: [Money(499_000, .krw), Money(39_990, .usd)],
+      grants: [.feature("prep.item", at: .module("prep"), .unlimited)])
+    let basic = Plan(
+      id: PlanID("basic")!, owner: .city, name: LocalizedText(ko: "베이직"), prices: [Money(12_900, .krw)],
+      grants: [.feature("prep.item", at: .tenants([.dreamseed]), .unlimited)])
+    let own = Plan(
+      id: PlanID("univprep-sat")!, owner: .tenant(.univprep), name: LocalizedText(ko: "SAT 집중"),
+      prices: [Money(9_900, .krw)], grants: [.feature("prep.item", at: .tenants([.univprep]), .limited(500, pool: .tenant))])
+    let catalogue = PlanCatalogue(
+      plans: [city, basic, own], withdrawn: [basic.id], tenants: PlanCatalogue.tenants, features: PlanCatalogue.features)
+    try await withBilling(catalogue) { bench in
+      let page = try await get("/plans?every=year&feature=prep.item&tenant=univprep", bench)
+      for words in [
+        "499,000원", "$399.90", "99,800원 아껴요", "유니브프렙AI 요금제", "SAT 집중 시작하기", "9,900원",
+        #"href="/subscribe?plan=premium&amp;every=year""#, #"href="/subscribe?plan=univprep-sat&amp;every=month""#,
+        #"href="/plans?every=month&amp;feature=prep.item&amp;tenant=univprep""#,
+      ] {
+        #expect(page.body.contains(words), "\(words)")
+      }
+      #expect(!page.body.contains("베이직") && !page.body.contains("billing."))
+      #expect(try await get("/plans?every=fortnight", bench).body.contains("49,900원"))
+      let english = try await get("/plans?every=year", bench, language: "en")
+      for words in ["Yearly", "$79.98 less a year than paying monthly", "Plans of UnivPrepAI"] {
+        #expect(english.body.contains(words), "\(words)")
+      }
+      guard case .array(let plans)? = try json(try await get("/plans", bench, accept: "application/json").body)["plans"]
+      else { return #expect(Bool(false), "no plans") }
+      #expect(plans.map { $0["id"] } == ["premium", "univprep-sat"])
+      #expect(plans[0]["yearly"] == [["amount": "499000", "currency": "KRW"], ["amount": "399.90", "currency": "USD"]])
+      #expect(plans[0]["proration"] == "day" && plans[0]["alignment"] == "anniversary")
     }
   }
 

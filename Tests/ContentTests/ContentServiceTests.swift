@@ -33,11 +33,11 @@ import Testing
       .deletingLastPathComponent().appendingPathComponent("content").path
     try await withLibrary { service, _ in
       let first = try await service.load(directory: root)
-      #expect(first.packages.reduce(0) { $0 + $1.new } == 200)
-      #expect(first.packages.filter { !$0.isItems }.reduce(0) { $0 + $1.records.count } == 30)
+      #expect(first.packages.reduce(0) { $0 + $1.new } == 240)
+      #expect(first.packages.filter { !$0.isKept }.reduce(0) { $0 + $1.records.count } == 30)
       let second = try await service.load(directory: root)
       #expect(second.packages.allSatisfy { $0.new == 0 && $0.changed == 0 && $0.withdrawn == 0 })
-      #expect(second.packages.reduce(0) { $0 + $1.unchanged } == 200)
+      #expect(second.packages.reduce(0) { $0 + $1.unchanged } == 240)
       let item = try #require(try await service.item("math-0001"))
       #expect(item.prompt.en == "What is the value of 18 − 4 × 3?")
       #expect(item.choices.count == 4)

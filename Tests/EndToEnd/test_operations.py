@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from city import BINARY, LOG, ROOT, City, environment, eventually
 
-SITES = ["", "id", "jeju", "univprep"]
+SITES = ["", "id", "jeju", "univprep", "console"]
 
 
 def test_probes_answer_by_address(city: City, api) -> None:

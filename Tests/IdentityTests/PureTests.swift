@@ -58,6 +58,11 @@ import Web
     #expect(PasswordRules.isCommon(password, email: "mina@example.com", displayName: "hanul hanul"))
   }
 
+  @Test func aNameThatEndsInDigitsIsKnownWithMoreBehindIt() {
+    #expect(PasswordRules.isCommon("sora.20171234!", email: "sora.2017", displayName: "소라"))
+    #expect(!PasswordRules.isCommon("sora.2017 and a boat", email: "sora.2017", displayName: "소라"))
+  }
+
   @Test(arguments: ["a long enough secret", "바람이 부는 제주도", "x7#kQ9!mZ2pL"])
   func otherPasswordsAreTaken(password: String) {
     #expect(!PasswordRules.isCommon(password, email: "mina@example.com", displayName: "미나"))

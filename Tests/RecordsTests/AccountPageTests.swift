@@ -44,6 +44,21 @@ import Web
     }
   }
 
+  /// One subscription for everyone, or a service that is down or slow.
+  private struct Subscriptions: AccountSubscriptions {
+    enum Way { case known(AccountSubscription), broken, hanging }
+    let way: Way
+    func subscription(_ person: PersonID, _ visit: Visit?) async throws -> AccountSubscription {
+      switch way {
+      case .known(let subscription): return subscription
+      case .broken: throw Panels.Broken()
+      case .hanging:
+        try await Task.sleep(for: .seconds(60))
+        throw Panels.Broken()
+      }
+    }
+  }
+
   private final class Written: ResponseBodyWriter {
     private(set) var text = ""
     func write(_ buffer: ByteBuffer) async throws { text += String(buffer: buffer) }
@@ -78,13 +93,17 @@ import Web
     return Reply(status: outcome.response.status.code, headers: outcome.response.headers, text: written.text)
   }
 
-  private func withService(acts: Int = 3, _ body: (RecordsService) async throws -> Void) async throws {
+  private func withService(
+    acts: Int = 3, subscription: Subscriptions.Way? = nil, _ body: (RecordsService) async throws -> Void
+  ) async throws {
     try await withDatabase { test in
       let database = try await test.makeSchema(AccountPageTests.schema, migrations: try RecordsService.migrations)
       let panels = Panels()
       let service = RecordsService(
         database: database, schema: AccountPageTests.schema, city: { TestCity.map },
-        panels: AccountPanels(allowances: panels, points: panels, memberships: panels), clock: DomainClock { .morning },
+        panels: AccountPanels(
+          allowances: panels, points: panels, memberships: panels, subscriptions: subscription.map { Subscriptions(way: $0) }),
+        clock: DomainClock { .morning },
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       let events = (0..<acts).map { index -> Event in
         let asks = index % 2 == 0
@@ -132,6 +151,72 @@ import Web
       #expect(entries[1]["object"]?["id"]?.string == "http://univprep.localhost:8080/items/1")
       #expect(view["points"] == nil)
       #expect(view["memberships"] != nil)
+    }
+  }
+
+  private static let student = AccountSubscription(
+    planName: LocalizedText(ko: "학생", en: "Student"), state: .active, price: Money(19_900, .krw), every: "month",
+    until: Instant(rfc3339: "2026-12-20T15:00:00Z"), grants: [LocalizedText(ko: "문제 <무제한>", en: "Items without limit")])
+
+  @Test func theSubscriptionStandsFirstInTheSideColumn() async throws {
+    try await withService(subscription: .known(AccountPageTests.student)) { service in
+      let page = try await ask("/account", service, as: person).text
+      for part in [
+        "이용 중", "학생", "한 달 19,900원", "2026년 12월 21일에 다시 결제돼요.", "문제 &lt;무제한&gt;", "href=\"/subscription\"",
+        "href=\"/invoices\"", "href=\"/family\"",
+      ] { #expect(page.contains(part), "\(part)") }
+      let (card, quota) = (page.firstRange(of: "id=\"subscription\""), page.firstRange(of: "class=\"card quota\""))
+      #expect(try #require(card).lowerBound < #require(quota).lowerBound)
+      let english = try await ask("/account", service, as: person, language: "en").text
+      #expect(english.contains("Renews on 21 December 2026.") && english.contains("₩19,900 a month"))
+      let view = try await ask("/account", service, as: person, accept: "application/json", language: "en").json["subscription"]
+      #expect(view?["plan"] == "Student" && view?["state"] == "active" && view?["every"] == "month" && view?["owner"] == true)
+      #expect(view?["price"] == ["amount": 19_900, "currency": "KRW"] && view?["payer"] == nil)
+      #expect(view?["until"] == "2026-12-20T15:00:00.000Z" && view?["grants"] == ["Items without limit"])
+    }
+  }
+
+  @Test(arguments: [
+    (
+      AccountSubscription(
+        planName: LocalizedText(ko: "학생"), state: .ending, price: Money(19_900, .krw), every: "month",
+        until: Instant(rfc3339: "2026-12-20T15:00:00Z")),
+      ["해지 예정", "2026년 12월 21일까지 쓸 수 있어요", "구독 관리하기"], ["다시 결제돼요"]
+    ),
+    (
+      AccountSubscription(
+        planName: LocalizedText(ko: "학생"), state: .pastDue, price: Money(19_900, .krw), every: "decade",
+        until: Instant(rfc3339: "2026-12-20T15:00:00Z")),
+      ["결제 필요", "12월 21일까지 결제하면", "결제 다시 하기", "19,900원"], ["records."]
+    ),
+    (
+      AccountSubscription(planName: LocalizedText(ko: "가족"), state: .active, isOwner: false, payerName: "미나"),
+      ["미나님의 가족으로 함께 쓰고 있어요.", "href=\"/family\""], ["/subscription\"", "/invoices\"", "다시 결제돼요"]
+    ),
+    (
+      AccountSubscription(planName: LocalizedText(ko: "무료"), state: .none),
+      ["구독 전", "무료", "요금제 살펴보기"], ["/subscription\"", "/invoices\"", "/family\""]
+    ),
+  ])
+  func eachStateSaysWhatHoldsAndWhatCanBeDone(subscription: AccountSubscription, has: [String], hasNot: [String]) async throws {
+    try await withService(acts: 0, subscription: .known(subscription)) { service in
+      let page = try await ask("/account", service, as: person).text
+      for part in has { #expect(page.contains(part), "\(part)") }
+      for part in hasNot { #expect(!page.contains(part), "\(part)") }
+    }
+  }
+
+  @Test func aSubscriptionThatCantBeHadCostsTheCardOnly() async throws {
+    for way in [Subscriptions.Way.broken, .hanging] {
+      try await withService(subscription: way) { service in
+        var page: Reply?
+        let time = try await ContinuousClock().measure { page = try await ask("/account", service, as: person) }
+        #expect(page?.status == 200 && page?.text.contains("id=\"subscription\"") == false)
+        #expect(page?.text.contains("거의 다 썼어요") == true)
+        #expect(time < .seconds(10), "cut off, not waited for")
+        let view = try await ask("/account", service, as: person, accept: "application/json").json
+        #expect(view["subscription"] == nil && view["allowances"] != nil)
+      }
     }
   }
 

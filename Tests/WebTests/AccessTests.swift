@@ -51,6 +51,14 @@ import Testing
     #expect(try await city.ask(.get, "/desk", .asProgram + ["Cookie": "session=operator"]).status == 204)
   }
 
+  @Test("a visitor who opens a page of a role is taken to sign in; a person without the role sees that she can't")
+  func rolePage() async throws {
+    let visitor = try await city.ask(.get, "/desk", .asPerson)
+    #expect(visitor.status == 303)
+    #expect(visitor["Location"] == "/signin?return_to=/desk")
+    #expect(try await city.ask(.get, "/desk", .asPerson + ["Cookie": "session=mina"]).status == 403)
+  }
+
   @Test("a body over the limit is refused by its announced length, before it is read")
   func announcedLength() async throws {
     let reply = try await city.ask(.post, "/small", .json + ["Content-Length": "33"], body: "{}")

@@ -46,11 +46,24 @@ import Testing
     #expect(reply["Content-Type"] == "application/problem+json")
   }
 
-  @Test("a method that a path doesn't take changes nothing and is refused")
+  @Test("a method that a path doesn't take changes nothing and is refused, naming those it takes")
   func wrongMethod() async throws {
     let reply = try await TestCity().ask(.put, "/notes", .asProgram)
-    #expect(reply.status == 404 || reply.status == 405)
+    #expect(reply.status == 405)
+    #expect(reply.problem == "method-not-allowed")
+    #expect(reply["Allow"] == "POST")
     #expect(reply["Content-Type"] == "application/problem+json")
+    #expect(reply.route == "/notes")
+  }
+
+  @Test(
+    "a path with a parameter is known for its other methods, too; one that isn't there stays unknown",
+    arguments: [("/notes/1", "DELETE, GET, HEAD"), ("/private/", "GET, HEAD, POST"), ("/notes/1/2", nil), ("/nowhere", nil)])
+  func allowed(path: String, methods: String?) async throws {
+    let reply = try await TestCity().ask(.put, path, .asPerson)
+    #expect(reply.status == (methods == nil ? 404 : 405))
+    #expect(reply["Allow"] == methods)
+    #expect(reply["Content-Type"] == "text/html; charset=utf-8")
   }
 
   @Test("every refused field is named, in words")

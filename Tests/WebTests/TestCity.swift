@@ -152,6 +152,12 @@ extension Shop {
         .page(
           Page("shop.home", title: "Home", ["shop": shop.name, "said": visit.query("said") ?? ""]), json: ["shop": shop.name])
       },
+      .get("/chart") { _, visit in
+        let chart = Chart(
+          .bar, title: "Sales <2026>", labels: ["Jan", "Feb"],
+          series: [.init("Student", [-100, 300]), .init("Premium", [200, 250])], format: { String($0) })
+        return .page(Page("shop.chart", title: "Chart", ["chart": chart.model(visit)]))
+      },
       .post("/notes", .init(operation: note)) { _, visit in
         var input = try await visit.input()
         let title = input.text("title", length: 1...20)
@@ -200,6 +206,7 @@ extension Shop {
       {{/content}}{{/web.layout}}
 
     """,
+    "chart.mustache": "{{<web.layout}}{{$content}}<main>{{#chart}}{{>web.chart}}{{/chart}}</main>{{/content}}{{/web.layout}}",
     "texts.ko.json": #"{"notes": "쪽지"}"#,
     "texts.en.json": #"{"notes": "Notes"}"#,
   ]

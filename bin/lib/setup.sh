@@ -14,8 +14,8 @@ swift_required=6.3
 # name of libcurl is the same in all releases where that of the library (libcurl4, libcurl4t64) is not.
 # shellcheck disable=SC2034 # read by those who source this
 base_packages=(
-  libargon2-dev libpq-dev libssl-dev zlib1g-dev 'postgresql-15|postgresql'
-  binutils ca-certificates g++ git libcurl4-openssl-dev libncurses6 libsqlite3-0 libuuid1 'libxml2|libxml2-16'
+  libargon2-dev libcurl4-openssl-dev libhpdf-dev libpq-dev libssl-dev libxlsxwriter-dev zlib1g-dev 'postgresql-15|postgresql'
+  binutils ca-certificates fonts-nanum g++ git libncurses6 libsqlite3-0 libuuid1 'libxml2|libxml2-16'
   pkg-config tzdata
 )
 

@@ -41,22 +41,39 @@ public enum BillingInterval: String, Sendable, Codable, CaseIterable {
   case month, year
 }
 
+/// Where the periods of a plan's subscriptions begin.
+public enum BillingAlignment: String, Sendable, Codable, CaseIterable {
+  /// On the day each subscription began: the house's default.
+  case anniversary
+  /// On the first of the month, after a stub.
+  case calendar
+
+  /// The bill day of a ``BillingAnchor``.
+  public var billDay: Int? { self == .calendar ? 1 : nil }
+}
+
 /// What is sold, in one version. Once published it does not change: who bought it keeps it.
-public struct Plan: Hashable, Sendable, Identifiable, Codable {
+public struct Plan: Hashable, Sendable, Identifiable {
   public let id: PlanID
   public let owner: PlanOwner
   public let name: LocalizedText
   public let summary: LocalizedText?
-  /// At most one of a currency, in written order. None: the plan is free, and its grants are everyone's.
+  /// For one ``every``; at most one of a currency, in written order. None: the plan is free, and its grants are everyone's.
   public let prices: [Money]
   public let every: BillingInterval
+  /// For a year, where ``every`` is a month; at most one of a currency.
+  public let yearly: [Money]
   /// Persons it covers besides no one else's: 1 but for families.
   public let seats: Int
+  /// By what a change within a period is measured.
+  public let proration: ProrationUnit
+  public let alignment: BillingAlignment
   public let grants: [Grant]
 
   public init(
     id: PlanID, owner: PlanOwner, name: LocalizedText, summary: LocalizedText? = nil, prices: [Money] = [],
-    every: BillingInterval = .month, seats: Int = 1, grants: [Grant]
+    every: BillingInterval = .month, yearly: [Money] = [], seats: Int = 1, proration: ProrationUnit = .day,
+    alignment: BillingAlignment = .anniversary, grants: [Grant]
   ) {
     self.id = id
     self.owner = owner
@@ -64,13 +81,29 @@ public struct Plan: Hashable, Sendable, Identifiable, Codable {
     self.summary = summary
     self.prices = prices
     self.every = every
+    self.yearly = yearly
     self.seats = seats
+    self.proration = proration
+    self.alignment = alignment
     self.grants = grants
   }
 
   public var isFree: Bool { prices.isEmpty }
 
+  /// The price of one ``every``.
   public func price(in currency: Currency) -> Money? { prices.first { $0.currency == currency } }
+
+  /// The price of an interval; `nil` where it is not sold so.
+  public func price(in currency: Currency, every interval: BillingInterval) -> Money? {
+    if interval == every { return price(in: currency) }
+    return interval == .year ? yearly.first { $0.currency == currency } : nil
+  }
+
+  /// How often it may be paid, the shortest first; none when it is free.
+  public var intervals: [BillingInterval] {
+    if isFree { return [] }
+    return every == .month && !yearly.isEmpty ? [.month, .year] : [every]
+  }
 }
 
 /// One thing a plan allows.

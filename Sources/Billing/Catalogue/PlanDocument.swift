@@ -3,6 +3,44 @@ import Kit
 // The form of a plan in `plan_version.document`. It is kept for as long as someone holds the plan: it may gain members and
 // never loses or reinterprets one.
 
+extension Plan: Codable {
+  private enum Key: String, CodingKey {
+    case id, owner, name, summary, prices, every, yearly, seats, proration, alignment, grants
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    self.init(
+      id: try container.decode(PlanID.self, forKey: .id),
+      owner: try container.decode(PlanOwner.self, forKey: .owner),
+      name: try container.decode(LocalizedText.self, forKey: .name),
+      summary: try container.decodeIfPresent(LocalizedText.self, forKey: .summary),
+      prices: try container.decode([Money].self, forKey: .prices),
+      every: try container.decode(BillingInterval.self, forKey: .every),
+      yearly: try container.decodeIfPresent([Money].self, forKey: .yearly) ?? [],
+      seats: try container.decode(Int.self, forKey: .seats),
+      proration: try container.decodeIfPresent(ProrationUnit.self, forKey: .proration) ?? .day,
+      alignment: try container.decodeIfPresent(BillingAlignment.self, forKey: .alignment) ?? .anniversary,
+      grants: try container.decode([Grant].self, forKey: .grants))
+  }
+
+  /// Members that came later are left out where they hold their default: a plan published before is no new version.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(id, forKey: .id)
+    try container.encode(owner, forKey: .owner)
+    try container.encode(name, forKey: .name)
+    try container.encodeIfPresent(summary, forKey: .summary)
+    try container.encode(prices, forKey: .prices)
+    try container.encode(every, forKey: .every)
+    if !yearly.isEmpty { try container.encode(yearly, forKey: .yearly) }
+    try container.encode(seats, forKey: .seats)
+    if proration != .day { try container.encode(proration, forKey: .proration) }
+    if alignment != .anniversary { try container.encode(alignment, forKey: .alignment) }
+    try container.encode(grants, forKey: .grants)
+  }
+}
+
 extension PlanOwner: Codable {
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -12,7 +12,7 @@ public struct PlanOffer: Sendable, Hashable {
 extension PlanCatalogue {
   /// The plans on sale that lift the limit of a feature at a tenant, the cheapest first.
   public func plans(lifting feature: String, at tenant: TenantID) -> [PlanOffer] {
-    let offers = plans.compactMap { plan -> PlanOffer? in
+    let offers = onSale.compactMap { plan -> PlanOffer? in
       guard !plan.isFree else { return nil }
       var limited: Int?
       for grant in plan.grants {
@@ -33,7 +33,10 @@ extension PlanCatalogue {
     }
     // By the first currency they have in common with the others; a sort that keeps the written order of equals.
     func cost(_ offer: PlanOffer) -> Int64 {
-      for currency in Currency.allCases { if let price = offer.plan.price(in: currency) { return price.minorUnits } }
+      for currency in Currency.allCases {
+        // By the year, so that a plan paid yearly is not dearer for it.
+        if let price = offer.plan.price(in: currency) { return price.minorUnits * Int64(12 / offer.plan.every.months) }
+      }
       return .max
     }
     return offers.enumerated().sorted { (cost($0.element), $0.offset) < (cost($1.element), $1.offset) }.map(\.element)

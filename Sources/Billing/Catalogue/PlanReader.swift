@@ -14,10 +14,16 @@ extension PlanCatalogue {
     // A section can't be asked what a value is without a mistake being noted; the mistakes of this copy go nowhere.
     let shapes = try? ConfigDocument(yaml: yaml, file: document.file)
     let reader = PlanReader(tenants: tenants, features: features)
-    let plans = document.root.stanzas("plans", required: false).compactMap { key, section in
-      reader.plan(key, section, shape: shapes?.root.section("plans", required: false)?.section(key, required: false))
+    let stanzas = document.root.stanzas("plans", required: false).compactMap { key, section in
+      reader.stanza(key, section, shape: shapes?.root.section("plans", required: false)?.section(key, required: false))
     }
-    self.init(plans: plans, tenants: tenants, features: features)
+    func by<Value>(_ value: (PlanReader.Stanza) -> Value?) -> [PlanID: Value] {
+      Dictionary(stanzas.compactMap { stanza in value(stanza).map { (stanza.plan.id, $0) } }) { first, _ in first }
+    }
+    self.init(
+      plans: stanzas.map(\.plan), withdrawn: Set(stanzas.filter(\.isWithdrawn).map(\.plan.id)),
+      earlier: by { $0.earlier.isEmpty ? nil : $0.earlier }, holdersFrom: by(\.holdersFrom), tenants: tenants,
+      features: features)
   }
 }
 
@@ -25,7 +31,17 @@ private struct PlanReader {
   let tenants: [(id: TenantID, module: String)]
   let features: [String: LocalizedText]
 
-  func plan(_ key: String, _ section: ConfigSection, shape: ConfigSection?) -> Plan? {
+  /// What stands under one plan's key.
+  struct Stanza {
+    let plan: Plan
+    let earlier: [Plan]
+    let isWithdrawn: Bool
+    let holdersFrom: CivilDate?
+  }
+
+  private enum State: String, CaseIterable { case sold, withdrawn }
+
+  func stanza(_ key: String, _ section: ConfigSection, shape: ConfigSection?) -> Stanza? {
     let id = PlanID(key)
     if id == nil {
       section.note(
@@ -34,25 +50,82 @@ private struct PlanReader {
     }
     let owner = owner(section)
     let name = section.has("name") ? section.localized("name") : LocalizedText(ko: key)
-    let summary = section.has("summary") ? section.localized("summary") : nil
-    let prices = prices(section)
     let isFree = !section.has("price")
-    let every = isFree ? nil : section.choice("every", BillingInterval.self, default: .month)
+    let state = section.choice("state", State.self, default: .sold)
+    let holdersFrom =
+      section.has("holders_from")
+      ? section.value("holders_from", "a day, like 2027-03-01") { CivilDate($0) } : nil
+    if isFree, section.has("holders_from") {
+      section.note("holders_from", expected: "nothing: a plan without price is everyone's, in its newest version")
+    }
+    let terms = terms(section, shape: shape, owner: owner, isFree: isFree)
+    let shapes = shape?.list("earlier", required: false) ?? []
+    let earlier = section.list("earlier", required: false).enumerated().map { index, version in
+      let name = version.has("name") ? version.localized("name") : name
+      if !version.has("price") { version.note("price", expected: "the price this version was sold for") }
+      let terms = self.terms(
+        version, shape: shapes.indices.contains(index) ? shapes[index] : nil, owner: owner, isFree: isFree)
+      return (name, terms)
+    }
+    if isFree, section.has("earlier") {
+      section.note("earlier", expected: "nothing: a plan without price is everyone's, in its newest version")
+    }
+    guard let id, let owner, let name else { return nil }
+    return Stanza(
+      plan: terms.plan(id, owner, name), earlier: earlier.map { $1.plan(id, owner, $0 ?? name) },
+      isWithdrawn: state == .withdrawn, holdersFrom: holdersFrom)
+  }
+
+  /// What a version has of its own.
+  private struct Terms {
+    let summary: LocalizedText?
+    let prices: [Money]
+    let yearly: [Money]
+    let every: BillingInterval
+    let seats: Int
+    let proration: ProrationUnit
+    let alignment: BillingAlignment
+    let grants: [Grant]
+
+    func plan(_ id: PlanID, _ owner: PlanOwner, _ name: LocalizedText) -> Plan {
+      Plan(
+        id: id, owner: owner, name: name, summary: summary, prices: prices, every: every, yearly: yearly, seats: seats,
+        proration: proration, alignment: alignment, grants: grants)
+    }
+  }
+
+  private func terms(_ section: ConfigSection, shape: ConfigSection?, owner: PlanOwner?, isFree: Bool) -> Terms {
+    let summary = section.has("summary") ? section.localized("summary") : nil
+    let prices = prices(section, "price")
+    let every = isFree ? .month : section.choice("every", BillingInterval.self, default: .month) ?? .month
+    let yearly = prices.isEmpty || every == .year ? [] : self.prices(section, "yearly")
+    if every == .year, section.has("yearly") {
+      section.note("yearly", expected: "nothing: its price is for a year already")
+    } else if let missing = prices.first(where: { price in
+      section.has("yearly") && !yearly.contains { $0.currency == price.currency }
+    }) {
+      section.note(
+        "yearly", found: "no yearly price in \(missing.currency.rawValue)", expected: "the currencies of its price, all of them")
+    } else if let odd = yearly.first(where: { price in !prices.contains { $0.currency == price.currency } }) {
+      section.note(
+        "yearly", found: "a yearly price in \(odd.currency.rawValue)", expected: "the currencies of its price, no others")
+    }
     let seats = section.int("seats", in: 1...100, default: 1) ?? 1
+    let proration = section.choice("proration", ProrationUnit.self, default: .day) ?? .day
+    let alignment = section.choice("alignment", BillingAlignment.self, default: .anniversary) ?? .anniversary
     if isFree {
-      if section.has("every") { section.note("every", expected: "no interval: a plan without price is everyone's") }
+      for key in ["every", "yearly", "proration", "alignment"] where section.has(key) {
+        section.note(key, expected: "nothing: a plan without price is everyone's")
+      }
       if seats > 1 { section.note("seats", expected: "no seats: a plan without price is everyone's") }
     }
     let shapes = shape?.list("grants", required: false) ?? []
-    let sections = section.list("grants")
-    let grants = sections.enumerated().compactMap { index, grant in
-      self.grant(
-        grant, shape: shapes.indices.contains(index) ? shapes[index] : nil, owner: owner, isFree: isFree)
+    let grants = section.list("grants").enumerated().compactMap { index, grant in
+      self.grant(grant, shape: shapes.indices.contains(index) ? shapes[index] : nil, owner: owner, isFree: isFree)
     }
-    guard let id, let owner, let name else { return nil }
-    return Plan(
-      id: id, owner: owner, name: name, summary: summary, prices: prices, every: every ?? .month, seats: seats,
-      grants: grants)
+    return Terms(
+      summary: summary, prices: prices, yearly: yearly, every: every, seats: seats, proration: proration,
+      alignment: alignment, grants: grants)
   }
 
   private func owner(_ section: ConfigSection) -> PlanOwner? {
@@ -66,10 +139,10 @@ private struct PlanReader {
     return .tenant(id)
   }
 
-  private func prices(_ section: ConfigSection) -> [Money] {
-    guard section.has("price"), let price = section.section("price") else { return [] }
+  private func prices(_ section: ConfigSection, _ key: String) -> [Money] {
+    guard section.has(key), let price = section.section(key) else { return [] }
     let sold = Currency.allCases.filter { $0 != .points }
-    if price.keys.isEmpty { section.note("price", expected: "a price in \(list(sold.map(\.rawValue)))") }
+    if price.keys.isEmpty { section.note(key, expected: "a price in \(list(sold.map(\.rawValue)))") }
     return price.keys.compactMap { key in
       guard let currency = Currency(rawValue: key), sold.contains(currency) else {
         price.note(key, found: "the currency “\(key)”", expected: "one of \(list(sold.map(\.rawValue)))")

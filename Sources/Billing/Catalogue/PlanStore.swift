@@ -7,6 +7,21 @@ public struct PlanStore: Sendable {
   let database: Database
   let schema: Schema
   let audit: AuditTrail
+  private let held = HeldVersions()
+
+  init(database: Database, schema: Schema, audit: AuditTrail) {
+    self.database = database
+    self.schema = schema
+    self.audit = audit
+  }
+
+  /// Where a plan is written.
+  public enum Origin: String, Sendable, Codable {
+    /// In the configuration's file.
+    case file
+    /// In the console, by the operator of its tenant.
+    case console
+  }
 
   /// A version of a plan, and whether this publication made it.
   public struct Published: Sendable, Hashable {
@@ -25,75 +40,139 @@ public struct PlanStore: Sendable {
     }
   }
 
-  /// Publishes a catalogue: a plan that differs from its last version gets a new one, a plan that is missing is withdrawn.
+  /// The file names a plan that was made in the console.
+  public struct MadeInConsole: Error, Sendable, CustomStringConvertible {
+    public let plan: PlanID
+    public var description: String {
+      "plan \(plan): found in the file, expected in the console, where its operator made it. Give the file's plan another id"
+    }
+  }
+
+  /// Publishes the catalogue of a file: a plan that differs from its last version gets a new one, a plan of the file that
+  /// is missing or withdrawn is no longer on sale. Versions from before are published with a plan that has none yet.
   ///
-  /// Any number of nodes may do so at once. Nobody who holds an older version is moved.
-  /// - Throws: ``OwnerChanged``; ``Database/DatabaseError``. Nothing is published then.
+  /// Any number of nodes may do so at once. Nobody who holds an older version is moved, but from the day the plan names.
+  /// - Returns: the current version of each plan, in the order of their ids.
+  /// - Throws: ``OwnerChanged``; ``MadeInConsole``; ``Database/DatabaseError``. Nothing is published then.
   @discardableResult
   public func publish(_ catalogue: PlanCatalogue, actor: String = "billing", now: Instant) async throws -> [Published] {
     try await database.transaction { transaction in
       var published: [Published] = []
+      var lines: [AuditLine] = []
       // In one order, so that two nodes wait for each other instead of deadlocking.
       for plan in catalogue.plans.sorted(by: { $0.id < $1.id }) {
-        published.append(try await publish(plan, now: now, in: transaction))
+        let owner = try await lock(
+          plan, origin: .file, isOnSale: !catalogue.withdrawn.contains(plan.id), now: now, in: transaction)
+        guard owner == .file else { throw MadeInConsole(plan: plan.id) }
+        let isFirst = try await newestVersion(of: plan.id, in: transaction) == nil
+        for before in isFirst ? catalogue.earlier[plan.id] ?? [] : [] {
+          let version = try await append(before, holdersFrom: nil, now: now, in: transaction)
+          if version.isNew { lines.append(version.line(by: actor)) }
+        }
+        let version = try await append(plan, holdersFrom: catalogue.holdersFrom[plan.id], now: now, in: transaction)
+        if version.isNew { lines.append(version.line(by: actor)) }
+        published.append(version)
       }
-      let ids = catalogue.plans.map(\.id.text)
+      let ids = catalogue.onSale.map(\.id.text)
       let withdrawn = try await transaction.query(
         """
         UPDATE \(schema).plan SET withdrawn_at = \(now)
-        WHERE withdrawn_at IS NULL AND id <> ALL (\(ids)) RETURNING id
+        WHERE withdrawn_at IS NULL AND origin = 'file' AND id <> ALL (\(ids)) RETURNING id
         """)
-      for version in published where version.isNew {
-        try await audit.append(
-          AuditLine(
-            actor: actor, action: "plan.publish", subject: version.plan.text,
-            details: ["version": .integer(Int64(version.version))]),
-          at: now, in: transaction)
-      }
       for row in withdrawn {
-        try await audit.append(
-          AuditLine(actor: actor, action: "plan.withdraw", subject: try row.get("id")), at: now, in: transaction)
+        lines.append(AuditLine(actor: actor, action: "plan.withdraw", subject: try row.get("id")))
       }
+      for line in lines { try await audit.append(line, at: now, in: transaction) }
       return published
     }
   }
 
-  private func publish(_ plan: Plan, now: Instant, in transaction: Transaction) async throws -> Published {
-    // The update of the row is the lock under which versions are counted.
-    let owner = try await transaction.one(
+  /// Makes the plan's row, or locks it: under this lock versions are counted.
+  func lock(
+    _ plan: Plan, origin: Origin, isOnSale: Bool, now: Instant, in transaction: Transaction
+  ) async throws -> Origin? {
+    let row = try await transaction.one(
       """
-      INSERT INTO \(schema).plan (id, owner, published_at) VALUES (\(plan.id.text), \(plan.owner.text), \(now))
-      ON CONFLICT (id) DO UPDATE SET withdrawn_at = NULL RETURNING owner
+      INSERT INTO \(schema).plan AS there (id, owner, published_at, origin)
+      VALUES (\(plan.id.text), \(plan.owner.text), \(now), \(origin.rawValue))
+      ON CONFLICT (id) DO UPDATE SET withdrawn_at = CASE WHEN \(isOnSale) THEN NULL ELSE there.withdrawn_at END
+      RETURNING owner, origin
       """)
-    if let owner = try owner?.get("owner", as: String.self), owner != plan.owner.text {
-      throw OwnerChanged(plan: plan.id, found: plan.owner.text, expected: owner)
-    }
+    guard let row else { return nil }
+    let owner: String = try row.get("owner")
+    if owner != plan.owner.text { throw OwnerChanged(plan: plan.id, found: plan.owner.text, expected: owner) }
+    return Origin(rawValue: try row.get("origin"))
+  }
+
+  /// Appends a version, unless it is the last one's document and asks for no other day for its holders.
+  func append(
+    _ plan: Plan, holdersFrom: CivilDate?, now: Instant, in transaction: Transaction
+  ) async throws -> Published {
     let document = try CanonicalJSON.text(plan)
     let last = try await transaction.one(
       """
-      SELECT version, digest = sha256(convert_to(\(document), 'UTF8')) AS same FROM \(schema).plan_version
+      SELECT version, holders_from, digest = sha256(convert_to(\(document), 'UTF8')) AS same FROM \(schema).plan_version
       WHERE plan = \(plan.id.text) ORDER BY version DESC LIMIT 1
       """)
     if let last, try last.get("same") {
-      return Published(plan: plan.id, version: try last.get("version"), isNew: false)
+      let before: CivilDate? = try last.getIfPresent("holders_from")
+      if holdersFrom == nil || holdersFrom == before {
+        return Published(plan: plan.id, version: try last.get("version"), isNew: false)
+      }
     }
     let version = try last.map { try $0.get("version", as: Int.self) + 1 } ?? 1
     try await transaction.execute(
       """
-      INSERT INTO \(schema).plan_version (plan, version, document, digest, published_at)
-      VALUES (\(plan.id.text), \(version), \(JSONText(document)), sha256(convert_to(\(document), 'UTF8')), \(now))
+      INSERT INTO \(schema).plan_version (plan, version, document, digest, published_at, holders_from)
+      VALUES (\(plan.id.text), \(version), \(JSONText(document)), sha256(convert_to(\(document), 'UTF8')), \(now),
+        \(holdersFrom))
       """)
     return Published(plan: plan.id, version: version, isNew: true)
   }
 
+  // MARK: Reading
+
   /// A version as it was sold; the last one when none is named. `nil` when there is no such version.
+  ///
+  /// A version that is named is remembered: it never changes.
   public func plan(_ id: PlanID, version: Int? = nil) async throws -> Plan? {
+    if let version, let plan = held.plan(id, version) { return plan }
     let row = try await database.one(
       """
       SELECT document FROM \(schema).plan_version
       WHERE plan = \(id.text) AND (\(version) IS NULL OR version = \(version)) ORDER BY version DESC LIMIT 1
       """)
     guard let row else { return nil }
-    return try JSONDecoder().decode(Plan.self, from: Data(try row.get("document", as: JSONText.self).text.utf8))
+    let plan = try PlanStore.plan(row)
+    if let version { held.keep(plan, version) }
+    return plan
+  }
+
+  static func plan(_ row: Row, _ column: String = "document") throws -> Plan {
+    try JSONDecoder().decode(Plan.self, from: Data(try row.get(column, as: JSONText.self).text.utf8))
+  }
+
+  /// The number of the version published last; `nil` when there is none.
+  public func newestVersion(of id: PlanID) async throws -> Int? { try await newestVersion(of: id, in: database) }
+
+  func newestVersion(of id: PlanID, in executor: any SQLExecutor) async throws -> Int? {
+    try await executor.one("SELECT max(version) AS newest FROM \(schema).plan_version WHERE plan = \(id.text)")?
+      .getIfPresent("newest")
+  }
+
+  /// The version that holds on a day for who has one: hers, until a later one names a day for holders that has come (V19).
+  public func versionInForce(_ id: PlanID, held: Int, on day: CivilDate) async throws -> Int {
+    let row = try await database.one(
+      """
+      SELECT max(version) AS moved FROM \(schema).plan_version
+      WHERE plan = \(id.text) AND version > \(held) AND holders_from <= \(day)
+      """)
+    return try row?.getIfPresent("moved") ?? held
+  }
+}
+
+extension PlanStore.Published {
+  func line(by actor: String) -> AuditLine {
+    AuditLine(actor: actor, action: "plan.publish", subject: plan.text, details: ["version": .integer(Int64(version))])
   }
 }

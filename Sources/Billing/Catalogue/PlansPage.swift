@@ -1,3 +1,4 @@
+import Foundation
 import Kit
 import Web
 
@@ -11,6 +12,7 @@ extension BillingService {
         query: [
           Operation.Parameter("feature", "A feature whose limit is to be lifted: prep.item"),
           Operation.Parameter("tenant", "Where: the tenant's id"),
+          Operation.Parameter("every", "month or year: the prices the page shows; programs get all"),
         ], output: .object([("plans", .array(PlanView.shape))]))
     )
   ) { billing, visit in
@@ -19,28 +21,90 @@ extension BillingService {
     if let feature = visit.query("feature"), let tenant = visit.query("tenant").flatMap({ TenantID($0) }) {
       lifting = catalogue.plans(lifting: feature, at: tenant).map(\.plan.id)
     }
-    let views = catalogue.plans.map { PlanView($0, lifts: lifting.contains($0.id)) }
-    let cards = catalogue.plans.map { card($0, isBest: lifting.first == $0.id, catalogue, visit) }
+    let every = visit.query("every").flatMap(BillingInterval.init(rawValue:)) ?? .month
+    let cards = PlanCards(catalogue: catalogue, every: every, best: lifting.first, visit: visit)
     let page = Page(
-      "billing.plans", title: visit.text("billing.plans.title"), ["plans": cards, "isEmpty": cards.isEmpty])
+      "billing.plans", title: visit.text("billing.plans.title"),
+      [
+        "groups": cards.groups, "isEmpty": catalogue.onSale.isEmpty, "intervals": cards.intervals,
+        "hasIntervals": !cards.intervals.isEmpty,
+      ])
+    let views = catalogue.onSale.map { plan in
+      PlanView(plan, version: catalogue.versions[plan.id], lifts: lifting.contains(plan.id))
+    }
     return .page(page, json: ["plans": views])
   }
+}
 
-  private static func card(_ plan: Plan, isBest: Bool, _ catalogue: PlanCatalogue, _ visit: Visit) -> [String: any Sendable] {
+/// The cards of the page.
+struct PlanCards {
+  let catalogue: PlanCatalogue
+  /// The interval whose prices are shown, where a plan has them.
+  let every: BillingInterval
+  let best: PlanID?
+  let visit: Visit
+  /// Shown to who sells it: the button is only shown.
+  var isPreview = false
+
+  /// The city's plans, then those of each tenant under its name.
+  var groups: [[String: any Sendable]] {
+    let owners = [PlanOwner.city] + catalogue.tenants.map { .tenant($0.id) }
+    return owners.compactMap { owner in
+      let plans = catalogue.onSale.filter { $0.owner == owner }
+      guard !plans.isEmpty else { return nil }
+      guard case .tenant(let tenant) = owner else { return ["plans": plans.map { card($0, isNested: false) }] }
+      let site = visit.cities.tenants.first { $0.tenant == tenant }
+      return [
+        "heading": visit.text("billing.plans.of", ["tenant": site?.name(visit.language) ?? tenant.text]),
+        "plans": plans.map { card($0, isNested: true) },
+      ]
+    }
+  }
+
+  /// Links between the intervals; none where there is but one.
+  var intervals: [[String: any Sendable]] {
+    let sold = Set(catalogue.onSale.flatMap(\.intervals))
+    guard sold.count > 1 else { return [] }
+    // What was asked for stays asked for.
+    let kept = ["feature", "tenant"].compactMap { name in visit.query(name).map { "&\(name)=\(PlanCards.escaped($0))" } }.joined()
+    return BillingInterval.allCases.map { interval in
+      [
+        "url": "/plans?every=\(interval.rawValue)\(kept)", "here": interval == every,
+        "name": visit.text("billing.plans.pay.\(interval.rawValue)"),
+      ]
+    }
+  }
+
+  func card(_ plan: Plan, isNested: Bool) -> [String: any Sendable] {
     let words = GrantWords(catalogue: catalogue, visit: visit)
+    let name = plan.name(visit.language)
+    let every = plan.intervals.contains(every) ? every : plan.every
     // Readers of Korean see won first, others dollars; what is left stands beside it.
     let order: [Currency] = visit.language == .ko ? [.krw, .usd] : [.usd, .krw]
+    let prices = order.compactMap { plan.price(in: $0, every: every) }
     let grants = words.lines(of: plan)
-    let prices = order.compactMap { plan.price(in: $0) }.map(visit.format.money)
     var card: [String: any Sendable] = [
-      "id": plan.id.text, "name": plan.name(visit.language), "isFree": plan.isFree, "isBest": isBest,
-      "price": prices.first ?? visit.format.money(Money(0, order[0])),
-      "every": visit.text("billing.every.\(plan.every.rawValue)"),
-      "grants": grants, "hasGrants": !grants.isEmpty,
+      "id": plan.id.text, "name": name, "isFree": plan.isFree, "isBest": best == plan.id, "isNested": isNested,
+      "isPreview": isPreview,
+      "price": visit.format.money(prices.first ?? Money(0, order[0])),
+      "every": visit.text("billing.every.\(every.rawValue)"), "grants": grants, "hasGrants": !grants.isEmpty,
+      "url": "/subscribe?plan=\(plan.id)&every=\(every.rawValue)", "start": visit.text("billing.plans.start", ["plan": name]),
     ]
     if let summary = plan.summary { card["summary"] = summary(visit.language) }
-    if prices.count > 1 { card["otherPrice"] = prices.dropFirst().joined(separator: " · ") }
+    if prices.count > 1 { card["otherPrice"] = prices.dropFirst().map(visit.format.money).joined(separator: " · ") }
+    if every == .year, let price = prices.first, let month = plan.price(in: price.currency, every: .month) {
+      let saved = month.minorUnits * 12 - price.minorUnits
+      if saved > 0 {
+        card["saves"] = visit.text("billing.plans.saves", ["amount": visit.format.money(Money(saved, price.currency))])
+      }
+    }
     return card
+  }
+
+  /// RFC 3986 §2.3: all but unreserved characters are escaped.
+  private static func escaped(_ text: String) -> String {
+    let unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+    return text.addingPercentEncoding(withAllowedCharacters: CharacterSet(charactersIn: unreserved)) ?? ""
   }
 }
 
@@ -101,30 +165,48 @@ struct PlanView: Encodable, Sendable {
   let name: LocalizedText
   let summary: LocalizedText?
   let owner: String
+  /// For one `every`.
   let prices: [Price]
   let every: String
+  /// For a year, where it may be paid so too.
+  let yearly: [Price]
   let seats: Int
+  /// By what a change within a period is measured: day or second.
+  let proration: String
+  /// Where its periods begin: anniversary or calendar.
+  let alignment: String
   let grants: [Grant]
   /// Whether it lifts the limit that was asked about.
   let lifts: Bool
+  /// The version that is sold.
+  let version: Int?
 
-  init(_ plan: Plan, lifts: Bool) {
+  init(_ plan: Plan, version: Int?, lifts: Bool) {
+    func written(_ prices: [Money]) -> [Price] {
+      prices.map { Price(amount: $0.decimal, currency: $0.currency.rawValue) }
+    }
     id = plan.id.text
     name = plan.name
     summary = plan.summary
     owner = plan.owner.text
-    prices = plan.prices.map { Price(amount: $0.decimal, currency: $0.currency.rawValue) }
+    prices = written(plan.prices)
     every = plan.every.rawValue
+    yearly = written(plan.yearly)
     seats = plan.seats
+    proration = plan.proration.rawValue
+    alignment = plan.alignment.rawValue
+    self.version = version
     grants = plan.grants
     self.lifts = lifts
   }
 
+  private static let price = Shape.object([("amount", .string), ("currency", .choice(["KRW", "USD"]))])
   static let shape = Shape.object([
     ("id", .string), ("name", .object([("ko", .string), ("en?", .string)])),
     ("summary?", .object([("ko", .string), ("en?", .string)])), ("owner", .string),
-    ("prices", .array(.object([("amount", .string), ("currency", .choice(["KRW", "USD"]))]))),
-    ("every", .choice(["month", "year"])), ("seats", .integer), ("lifts", .boolean),
+    ("prices", .array(price)), ("every", .choice(["month", "year"])), ("yearly", .array(price)), ("seats", .integer),
+    ("proration", .choice(["day", "second"])), ("alignment", .choice(["anniversary", "calendar"])), ("lifts", .boolean),
+    ("version?", .integer),
     (
       "grants",
       .array(

@@ -16,29 +16,50 @@ public struct EntitlementService: Sendable {
     case limited(limit: Int, used: Int, renews: Instant)
   }
 
-  public let catalogue: PlanCatalogue
+  /// What is sold, and what everyone has, as of now.
+  public let live: LiveCatalogue
+  public var catalogue: PlanCatalogue { live.current() }
   private let database: Database
   private let schema: Schema
   private let clock: DomainClock
   private let timeZone: TimeZone
-  private let everyone: GrantSet
   private let cache = SharedUsageCache()
+  private let holdings = Holdings()
+  private let plansHeld: @Sendable (PersonID) async throws -> [HeldPlan]
 
+  /// - Parameter plansHeld: what a person has beside the free plans.
   public init(
-    database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, catalogue: PlanCatalogue
+    database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, catalogue: LiveCatalogue,
+    plansHeld: @escaping @Sendable (PersonID) async throws -> [HeldPlan]
   ) {
     self.database = database
     self.schema = schema
     self.clock = clock
     self.timeZone = timeZone
-    self.catalogue = catalogue
-    everyone = GrantSet(catalogue.free.map { HeldPlan($0) })
+    live = catalogue
+    self.plansHeld = plansHeld
+  }
+
+  /// Forgets what these persons held: to be called after the commit of a change.
+  func changed(_ persons: [PersonID]) { holdings.changed(persons) }
+
+  /// What holds for a person: the union of the free plans and those she has.
+  private func entitlement(
+    of person: PersonID, to feature: String, at tenant: TenantID
+  ) async throws -> GrantSet.Entitlement {
+    let snapshot = live.snapshot
+    if let known = holdings.entitlement(person, feature, at: tenant, in: snapshot) { return known }
+    let change = holdings.lastChange(of: person)
+    let held = try await plansHeld(person)
+    let grants = held.isEmpty ? snapshot.everyone : GrantSet(snapshot.catalogue.free.map { HeldPlan($0) } + held)
+    holdings.keep(grants, of: person, in: snapshot, readAfter: change)
+    return grants.entitlement(to: feature, at: tenant, in: snapshot.catalogue)
   }
 
   /// Tells what is left; never counts.
   public func check(_ person: PersonID, _ feature: String, at tenant: TenantID) async throws -> Allowance {
     let month = UsageMonth(clock.now(), in: timeZone)
-    switch everyone.entitlement(to: feature, at: tenant, in: catalogue) {
+    switch try await entitlement(of: person, to: feature, at: tenant) {
     case .none: return .none
     case .unlimited: return .unlimited
     case .limited(let pools):
@@ -55,7 +76,7 @@ public struct EntitlementService: Sendable {
   public func consume(_ person: PersonID, _ feature: String, at tenant: TenantID, key: UUID) async throws -> Allowance {
     let now = clock.now()
     let month = UsageMonth(now, in: timeZone)
-    switch everyone.entitlement(to: feature, at: tenant, in: catalogue) {
+    switch try await entitlement(of: person, to: feature, at: tenant) {
     case .none: throw quotaExceeded(feature, at: tenant, limit: 0, used: 0, in: month)
     case .unlimited: return .unlimited
     case .limited(let pools):

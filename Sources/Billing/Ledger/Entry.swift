@@ -28,17 +28,20 @@ public struct Entry: Sendable, Hashable {
   /// Opaque ids and figures: what a statement shows, and what a report groups by.
   public let details: [String: JSONValue]
   public let occurred: Instant
+  /// The accounting day; that of the posting when `nil`. A closed month takes none.
+  public let booked: CivilDate?
   public let postings: [Posting]
   /// The entry this one takes back.
   public let reverses: UUID?
 
   /// - Throws: ``InvalidEntry``.
   public init(
-    key: String, description: String, details: [String: JSONValue] = [:], occurred: Instant, postings: [Posting]
+    key: String, description: String, details: [String: JSONValue] = [:], occurred: Instant, booked: CivilDate? = nil,
+    postings: [Posting]
   ) throws(InvalidEntry) {
     try self.init(
-      key: key, kind: .posting, description: description, details: details, occurred: occurred, postings: postings,
-      reverses: nil)
+      key: key, kind: .posting, description: description, details: details, occurred: occurred, booked: booked,
+      postings: postings, reverses: nil)
   }
 
   /// An amount moved from one account to another: credited to the one, debited to the other.
@@ -57,8 +60,8 @@ public struct Entry: Sendable, Hashable {
   }
 
   init(
-    key: String, kind: Kind, description: String, details: [String: JSONValue], occurred: Instant, postings: [Posting],
-    reverses: UUID?
+    key: String, kind: Kind, description: String, details: [String: JSONValue], occurred: Instant, booked: CivilDate? = nil,
+    postings: [Posting], reverses: UUID?
   ) throws(InvalidEntry) {
     guard (1...200).contains(key.count) else { throw .key }
     guard !description.isEmpty else { throw .description }
@@ -77,6 +80,7 @@ public struct Entry: Sendable, Hashable {
     self.description = description
     self.details = details
     self.occurred = occurred
+    self.booked = booked
     self.postings = postings
     self.reverses = reverses
   }

@@ -11,12 +11,15 @@ public struct Ledger: Sendable {
   let schema: Schema
   let clock: DomainClock
   let audit: AuditTrail
+  /// The books' own: an entry is booked on its civil day.
+  let timeZone: TimeZone
 
-  public init(database: Database, schema: Schema, clock: DomainClock, audit: AuditTrail) {
+  public init(database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, audit: AuditTrail) {
     self.database = database
     self.schema = schema
     self.clock = clock
     self.audit = audit
+    self.timeZone = timeZone
   }
 
   /// An entry that stands in the ledger.
@@ -44,9 +47,10 @@ public struct Ledger: Sendable {
     let inserted = try await transaction.execute(
       """
       INSERT INTO \(schema).ledger_entry
-        (id, key, kind, description, details, occurred_at, posted_at, content, reverses)
+        (id, key, kind, description, details, occurred_at, posted_at, booked_on, content, reverses)
       VALUES (\(id), \(entry.key), \(entry.kind.rawValue), \(entry.description), \(JSONValue.object(entry.details)),
-        \(entry.occurred), \(now), sha256(convert_to(\(content), 'UTF8')), \(entry.reverses))
+        \(entry.occurred), \(now), \(entry.booked ?? CivilDate(now, in: timeZone)),
+        sha256(convert_to(\(content), 'UTF8')), \(entry.reverses))
       ON CONFLICT (key) DO NOTHING
       """)
     guard inserted == 1 else { return try await first(entry.key, content: content, in: transaction) }

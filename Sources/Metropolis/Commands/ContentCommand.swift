@@ -6,7 +6,7 @@ struct ContentCommand: AsyncParsableCommand {
 
   struct Load: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "load", abstract: "Loads packages of items and questions. What is loaded already stays as it is.")
+      commandName: "load", abstract: "Loads packages of items, lessons and questions. What is loaded already stays as it is.")
 
     @Argument(help: "The folder that holds the packages.")
     var folder = "content"

@@ -42,6 +42,7 @@ struct RunCommand: AsyncParsableCommand {
       try await city.recordConfiguration()
       say("  content    loading")
       try await city.loadContent(from: "content", samples: !noSamples, progress: { say("             \($0)") })
+      if !noSamples { try await city.ensureSampleStaff() }
       try await serve(city, port: workplace.port, began: began)
       await city.stop()
     } catch {
@@ -79,11 +80,18 @@ struct RunCommand: AsyncParsableCommand {
     ]
     for site in cities.tenants { lines.append("  \(site.origin)  \(site.name.ko)\(site.tenant == nil ? " (opens later)" : "")") }
     lines.append("  \(cities.issuer.origin)  sign-in and accounts")
+    if let console = cities.console { lines.append("  \(console.origin)  the console of operators and finance") }
     if city.mailbox != nil { lines.append("  \(cities.city.origin.url("/mailbox"))  every mail of this development city") }
     if samples {
       lines.append("")
       lines.append("Sample accounts (password \(SampleAccounts.password)):")
-      for account in SampleAccounts.all.prefix(2) { lines.append("  \(account.email)  \(account.name)") }
+      let people =
+        SampleAccounts.all.prefix(2).map { (email: $0.email, about: $0.name) }
+        + SampleAccounts.staff.map { (email: $0.email, about: "\($0.name), \($0.post) at the console") }
+      let width = people.map(\.email.count).max() ?? 0
+      for person in people {
+        lines.append("  \(person.email.padding(toLength: width, withPad: " ", startingAt: 0))  \(person.about)")
+      }
     }
     lines.append("")
     lines.append("Stop with Ctrl-C.")

@@ -3,13 +3,36 @@ import Identity
 import Kit
 import Records
 import TenantKit
+import Web
 
 extension AccountPanels {
   /// The panels of the account page, each filled by the service that knows.
   static func live(identity: IdentityService, billing: BillingService, tenants: [City.RunningTenant]) -> AccountPanels {
     AccountPanels(
       allowances: Allowances(entitlements: billing.entitlements, tenants: tenants),
-      points: Points(billing: billing), memberships: Memberships(identity: identity))
+      points: Points(billing: billing), memberships: Memberships(identity: identity),
+      subscriptions: Subscriptions(billing: billing, identity: identity))
+  }
+
+  private struct Subscriptions: AccountSubscriptions {
+    let billing: BillingService
+    let identity: IdentityService
+
+    func subscription(_ person: PersonID, _ visit: Visit?) async throws -> AccountSubscription {
+      guard let visit else { throw Problem(.internalError) }
+      let standing = try await billing.standing(of: person, visit)
+      let state: AccountSubscription.State =
+        switch standing.state {
+        case .active: .active
+        case .ending: .ending
+        case .pastDue: .pastDue
+        case .free: .none
+        }
+      let payer = standing.isOwner ? nil : try await identity.names([standing.payer])[standing.payer]
+      return AccountSubscription(
+        planName: standing.planName, state: state, price: standing.price, every: standing.every?.rawValue, until: standing.until,
+        isOwner: standing.isOwner, payerName: payer, grants: standing.grants.map { LocalizedText(ko: $0) })
+    }
   }
 
   private struct Allowances: AccountAllowances {
@@ -45,11 +68,16 @@ extension AccountPanels {
 
   private struct Memberships: AccountMemberships {
     let identity: IdentityService
+    /// What she is where, and one line for the console with all posts she has.
     func memberships(_ person: PersonID) async throws -> [AccountMembership] {
-      let roles = Dictionary(grouping: try await identity.memberships(of: person), by: \.tenant)
-      return roles.compactMap { tenant, memberships in
+      let all = try await identity.memberships(of: person)
+      let plain = Dictionary(grouping: all.filter { StaffPost($0) == nil }, by: \.tenant)
+      let rows = plain.compactMap { tenant, memberships in
         TenantID(tenant).map { AccountMembership(tenant: $0, roles: memberships.map(\.role).sorted()) }
       }.sorted { $0.tenant < $1.tenant }
+      let posts = StaffPost.among(all)
+      guard !posts.isEmpty, let console = TenantID(Site.consoleID) else { return rows }
+      return [AccountMembership(tenant: console, roles: posts.map(\.description))] + rows
     }
   }
 }

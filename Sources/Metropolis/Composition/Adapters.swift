@@ -178,6 +178,12 @@ struct LibraryAdapter: ContentLibrary {
     try await service.topics(packages: packages).map { ($0.subject, $0.topic, $0.count) }
   }
 
+  func lessons(packages: [String]) async throws -> [ContentLesson] {
+    try await service.lessons(packages: packages).map {
+      ContentLesson(id: $0.id, order: $0.order, unit: $0.unit, title: $0.title, body: $0.body)
+    }
+  }
+
   private static func item(_ item: LibraryItem) -> ContentItem {
     ContentItem(
       id: item.id, subject: item.subject, topic: item.topic, level: item.level, difficulty: item.difficulty,
@@ -192,11 +198,17 @@ struct AuthorityAdapter: SessionAuthority {
 
   func isLive(_ session: UUID) async throws -> Bool { try await identity.isLive(session: session) }
   func names(_ people: Set<PersonID>) async throws -> [PersonID: String] { try await identity.names(people) }
+
+  /// At the console a person's roles are her posts everywhere.
   func roles(of person: PersonID, at tenant: String) async throws -> Set<String> {
-    try await identity.roles(of: person, at: tenant)
+    guard tenant == Site.consoleID else { return try await identity.roles(of: person, at: tenant) }
+    return Set(StaffPost.among(try await identity.memberships(of: person)).map(\.description))
   }
+
+  /// Nobody joins the console: posts are given.
   func join(_ person: PersonID, at tenant: String) async throws -> Set<String> {
-    try await identity.join(person, at: tenant)
+    guard tenant == Site.consoleID else { return try await identity.join(person, at: tenant) }
+    return try await roles(of: person, at: tenant)
   }
   func end(_ session: UUID) async throws { try await identity.revoke(session: session) }
   func bearer(_ token: String) async throws -> (session: UUID, person: PersonID)? { try await identity.bearer(token) }

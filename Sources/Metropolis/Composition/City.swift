@@ -33,6 +33,7 @@ struct City: Sendable {
   let gateway: Gateway
   let metrics: Metrics
   let mailbox: DevelopmentMailbox?
+  let payments: PaymentProcess?
   let configurationHistory: ConfigurationHistory
   let tenants: [RunningTenant]
   /// Every client, by the schema it works on; for readiness, metrics and the end.
@@ -114,6 +115,9 @@ extension CityConfiguration {
           stanza.id.text, origin(stanza.id.text, stanza.host), stanza.name, stanza.summary, stanza.look,
           tenant: stanza.state == .open ? stanza.id : nil, kind: stanza.kind, menu: stanza.binding?.menu ?? [])
       },
-      isDevelopment: isDevelopment)
+      isDevelopment: isDevelopment,
+      console: site(
+        Site.consoleID, origin(Site.consoleID, consoleHost), Site.consoleName, Site.consoleSummary, .console,
+        kind: Site.consoleID, menu: Site.consoleMenu))
   }
 }

@@ -3,6 +3,7 @@ import Content
 import Database
 import Foundation
 import Gateway
+import HTTPClient
 import Identity
 import Jobs
 import Keys
@@ -24,7 +25,9 @@ extension City {
     .init("partitions.ahead", .daily(hour: 3, minute: 0), queue: housekeeping),
     .init("requests.purge", .daily(hour: 3, minute: 30), queue: housekeeping),
     .init("jobs.trim", .every(.hours(1)), queue: housekeeping),
+    .init("billing.tick", .every(.seconds(60)), queue: billingQueue),
   ]
+  static let billingQueue = JobQueue.Settings("billing", concurrency: 1, attempts: 3, lease: .seconds(600))
   static let housekeeping = JobQueue.Settings("housekeeping", concurrency: 1, attempts: 3, lease: .seconds(600))
 
   /// Puts the city together on a migrated database.
@@ -53,6 +56,8 @@ extension City {
       OutboxTable(schema: schema, tenant: tenant) { wake.wake(schema) }
     }
 
+    let history = ConfigurationHistory(database: platformClient, schema: .platform)
+
     // Mail. Commands only put mails into the queue.
     let (mailer, mailbox) =
       serves ? try await mail(settings, configuration, data: data, clock: clock, logger: logger) : (nil, nil)
@@ -63,9 +68,15 @@ extension City {
       database: identityClient, schema: .identity, issuer: cities.issuer, key: key, clock: clock,
       mail: QueuedMail(queue: queue, sealer: mailSealer), events: IdentityOutbox(table: outbox(.identity, nil)), logger: logger,
       network: { _ in Network.current })
+    let (paymentProcess, gatewayOfPayments, paymentOrigins) = try await payments(
+      settings, configuration, cities, data: data, serves: serves, logger: logger)
     let billing = BillingService(
       database: billingClient, schema: .billing, clock: clock, timeZone: configuration.timeZone, catalogue: configuration.plans,
-      logger: logger)
+      selling: BillingService.Selling(
+        sellers: configuration.sellers, seller: configuration.seller,
+        earners: Dictionary(configuration.tenants.map { ($0.id, $0.entity) }) { first, _ in first },
+        gateway: gatewayOfPayments, gatewayOrigins: paymentOrigins),
+      outbox: outbox(.billing, nil), logger: logger)
     let content = ContentService(database: client(.content, 3), schema: .content)
     let issuer = InProcessIssuer(origin: cities.issuer.origin)
     let relyingParty = RelyingPartyService(
@@ -98,7 +109,7 @@ extension City {
 
     let tenantDatabases = tenants.map { ($0.stanza.schema, $0.database) }
     let worker = QueueWorker(
-      queue: queue, settings: [QueuedMail.queue, housekeeping],
+      queue: queue, settings: [QueuedMail.queue, housekeeping, billingQueue],
       handlers: [
         QueuedMail.kind: { job in
           guard let mailer else { throw Problem(.unavailable) }
@@ -109,6 +120,7 @@ extension City {
           try await relyingParty.purgeExpired(now: clock.now())
         },
         "keys.rotate": { _ in try await identity.rotateKeys(now: clock.now()) },
+        "billing.tick": { _ in try await billing.tick() },
         "partitions.ahead": { _ in
           try await records.ensurePartitions(now: clock.now())
           try await billing.maintain()
@@ -118,7 +130,7 @@ extension City {
             try await database.execute("DELETE FROM \(schema).request_key WHERE made < now() - interval '7 days'")
           }
         },
-        "jobs.trim": { _ in for settings in [QueuedMail.queue, housekeeping] { try await queue.trim(settings) } },
+        "jobs.trim": { _ in for settings in [QueuedMail.queue, housekeeping, billingQueue] { try await queue.trim(settings) } },
       ], logger: logger)
     let scheduler = Scheduler(
       queue: queue, entries: timetable, zone: configuration.timeZone, clock: clock, node: UUID().text, logger: logger)
@@ -143,6 +155,15 @@ extension City {
       Destination(site: cities.city, router: cityRouter, owner: portal),
       Destination(site: cities.issuer, router: router(identity.routes, identity.sessions), owner: identity),
     ]
+    if let site = cities.console {
+      let observer = CityObserver(
+        stanzas: configuration.tenants, databases: clients, queue: queue, relay: relay, records: records, history: history,
+        clock: clock)
+      let console = Console(identity: identity, observer: observer, tenants: configuration.tenants.map(\.id.text))
+      // Finance and the tenants' plans: `billing.consoleRoutes` goes between these two.
+      let consoleRouter = router(console.routes + relyingParty.routes, sessions)
+      destinations.append(Destination(site: site, router: consoleRouter, owner: console))
+    }
     let announcedRouter = router(Portal.announcedRoutes + relyingParty.routes, sessions)
     for site in cities.tenants where site.tenant == nil {
       destinations.append(Destination(site: site, router: announcedRouter, owner: portal))
@@ -171,7 +192,7 @@ extension City {
       })
     issuer.connect(gateway)
 
-    for site in [cities.city] + cities.tenants {
+    for site in cities.all where site.id != cities.issuer.id {
       try await identity.registerFirstParty(id: site.id, name: site.name, origin: site.origin)
     }
     try await records.ensurePartitions(now: clock.now())
@@ -180,8 +201,27 @@ extension City {
     return City(
       configuration: configuration, settings: settings, server: server, cities: cities, identity: identity, billing: billing,
       records: records, content: content, queue: queue, relay: relay, worker: worker, scheduler: scheduler, gateway: gateway,
-      metrics: metrics, mailbox: mailbox,
-      configurationHistory: ConfigurationHistory(database: platformClient, schema: .platform), tenants: tenants, clients: clients)
+      metrics: metrics, mailbox: mailbox, payments: paymentProcess, configurationHistory: history, tenants: tenants, clients: clients)
+  }
+
+  /// The gateway that is configured; in development, a simulator started as a process beside this one.
+  private static func payments(
+    _ settings: ProcessSettings, _ configuration: CityConfiguration, _ cities: CityMap, data: String, serves: Bool,
+    logger: Logger
+  ) async throws -> (PaymentProcess?, any PaymentGateway, [String]) {
+    if let payments = settings.payments {
+      let gateway = SimulatorGateway(
+        baseURL: payments.url, key: payments.key, webhookSecret: payments.secret, client: HTTPClient())
+      return (nil, gateway, [payments.url])
+    }
+    guard configuration.isDevelopment, serves else { return (nil, UnconfiguredGateway(), []) }
+    let credentials = PaymentProcess.Credentials(settings.masterKey)
+    let process = PaymentProcess(
+      data: data, credentials: credentials, webhookURL: cities.city.origin.url("/payments/webhook"), logger: logger)
+    let url = try await process.start()
+    let gateway = SimulatorGateway(
+      baseURL: url, key: credentials.key, webhookSecret: credentials.secret, client: HTTPClient())
+    return (process, gateway, [url])
   }
 
   /// The relay that is configured; in development, a small server of our own that keeps every mail for its page.
@@ -207,6 +247,7 @@ extension City {
   }
 
   func stop() async {
+    payments?.stop()
     await mailbox?.stop()
     for client in clients.values { await client.close() }
     await server.stop()

@@ -35,11 +35,17 @@ struct CityConfiguration: Sendable {
   let phase: Phase
   let host: String
   let issuerHost: String
+  let consoleHost: String
   let languages: [Language]
   let timeZone: TimeZone
   let tenants: [Stanza]
   let limits: [String: RateLimit]
   let plans: PlanCatalogue
+  /// By what revenue is split between the tenants.
+  let shares: ShareRules
+  /// Every legal entity, and the one that sells the city's plans.
+  let sellers: [Seller]
+  let seller: String
 
   var isDevelopment: Bool { environment == .development }
 
@@ -59,6 +65,7 @@ struct CityConfiguration: Sendable {
     phase = city?.choice("phase", Phase.self, default: .pilot) ?? .pilot
     host = city.flatMap { CityConfiguration.host($0, "host") } ?? ""
     issuerHost = city.flatMap { CityConfiguration.host($0, "issuer") } ?? ""
+    consoleHost = city.flatMap { CityConfiguration.host($0, "console") } ?? ""
     timeZone =
       city?.value("time_zone", "a time zone of the IANA database, like Asia/Seoul", default: TimeZone(identifier: "Asia/Seoul")) {
         $0.contains("/") || $0 == "UTC" ? TimeZone(identifier: $0) : nil
@@ -69,19 +76,28 @@ struct CityConfiguration: Sendable {
       city?.note("languages", found: names.joined(separator: ", "), expected: "some of ko, en")
     }
 
-    let entities = root.stanzas("entities").map { entity in
-      _ = entity.section.string("name")
-      _ = entity.section.value("country", "a country code of two letters", read: { $0.count == 2 ? $0 : nil })
+    sellers = root.stanzas("entities").map { entity in
+      let name = entity.section.string("name") ?? entity.key
+      let country = entity.section.value("country", "a country code of two letters", read: { $0.count == 2 ? $0 : nil })
       _ = entity.section.choice("currency", Currency.self)
-      return entity.key
+      return Seller(id: entity.key, name: name, country: country ?? "KR")
+    }
+    let entities = sellers.map(\.id)
+    seller = city?.string("entity", "one of \(entities.joined(separator: ", "))") ?? ""
+    if !seller.isEmpty, !entities.contains(seller) {
+      city?.note("entity", expected: "one of the entities: \(entities.joined(separator: ", "))")
     }
     for database in root.stanzas("databases", required: false) {
       _ = database.section.string("url")
       _ = database.section.int("connections", in: 1...1_000, default: 16)
     }
 
-    var hosts: [String: String] = [host: "city.host", issuerHost: "city.issuer"]
-    if host == issuerHost { city?.note("issuer", expected: "a host of its own") }
+    var hosts: [String: String] = [:]
+    for (key, name) in [("host", host), ("issuer", issuerHost), ("console", consoleHost)] where !name.isEmpty {
+      if let other = hosts.updateValue("city.\(key)", forKey: name) {
+        city?.note(key, expected: "a host of its own; \(other) has this one")
+      }
+    }
     var schemas: [String: String] = [:]
     tenants = root.stanzas("tenants").compactMap { key, section in
       CityConfiguration.stanza(key, section, entities: entities, fallback: fallback, hosts: &hosts, schemas: &schemas)
@@ -94,15 +110,8 @@ struct CityConfiguration: Sendable {
     plans = PlanCatalogue(
       reading: document, yaml: text, tenants: tenants.map { (id: $0.id, module: $0.kind) },
       features: Dictionary(features, uniquingKeysWith: { first, _ in first }))
-    if let shares = root.section("shares", required: false) {
-      _ = shares.choice("default", ShareRule.self, default: .byUse)
-    }
+    shares = ShareRules(reading: document, plans: plans.plans.map(\.id), tenants: tenants.map(\.id))
     try document.finish()
-  }
-
-  private enum ShareRule: String, CaseIterable {
-    case fixed, equal, pooled
-    case byUse = "by-use"
   }
 
   private static func stanza(

@@ -1,6 +1,7 @@
 import Crypto
 import Database
 import Foundation
+import Kit
 
 /// The versions of the city's file that were applied.
 struct ConfigurationHistory: Sendable {
@@ -27,5 +28,12 @@ struct ConfigurationHistory: Sendable {
       SELECT coalesce((SELECT version FROM added), (SELECT version FROM newest)) AS version
       """)
     return try row?.get("version") ?? 0
+  }
+
+  /// The newest versions and when they were applied.
+  func versions(limit: Int) async throws -> [(version: Int, applied: Instant)] {
+    try await database.query(
+      "SELECT version, applied_at FROM \(schema).configuration_version ORDER BY version DESC LIMIT \(limit)"
+    ).map { (try $0.get("version"), try $0.get("applied_at")) }
   }
 }

@@ -1,4 +1,5 @@
 import Database
+import KCulture
 import Kit
 import Prep
 import TenantKit
@@ -6,7 +7,7 @@ import Town
 import Web
 
 /// The kinds of tenant this city can have. A new kind is one folder and one line here.
-let tenantModules: [any TenantModule.Type] = [Town.self, Prep.self]
+let tenantModules: [any TenantModule.Type] = [Town.self, Prep.self, KCulture.self]
 
 /// A module type with its settings type sealed in, so that the platform can treat all kinds alike.
 struct ModuleBinding: Sendable {

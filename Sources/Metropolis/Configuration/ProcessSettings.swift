@@ -23,6 +23,14 @@ struct ProcessSettings: Sendable {
   let mailFrom: String
   /// `nil`: `/metrics` is open, in development only.
   let metricsToken: String?
+  /// A payment simulator that runs elsewhere; `nil`: a development city starts its own.
+  let payments: Payments?
+
+  struct Payments: Sendable {
+    let url: String
+    let key: String
+    let secret: String
+  }
 
   /// - Throws: ``Invalid``.
   init(_ environment: [String: String], data: String, configuration: CityConfiguration) throws {
@@ -67,6 +75,21 @@ struct ProcessSettings: Sendable {
     if metricsToken == nil, !isDevelopment {
       mistakes.append("METROPOLIS_METRICS_TOKEN: not set; /metrics must not be open in \(configuration.environment.rawValue)")
     }
+
+    var payments: Payments?
+    if let url = value("METROPOLIS_PAYMENTS_URL") {
+      let (key, secret) = (value("METROPOLIS_PAYMENTS_KEY"), value("METROPOLIS_PAYMENTS_SECRET"))
+      if configuration.environment == .production {
+        mistakes.append("METROPOLIS_PAYMENTS_URL: found a simulator; production takes no payments that nobody pays")
+      } else if !(url.hasPrefix("http://") || url.hasPrefix("https://")) || url.hasSuffix("/") {
+        mistakes.append("METROPOLIS_PAYMENTS_URL: found something else, expected an origin like http://127.0.0.1:9090")
+      } else if let key, let secret {
+        payments = Payments(url: url, key: key, secret: secret)
+      } else {
+        mistakes.append("METROPOLIS_PAYMENTS_KEY, METROPOLIS_PAYMENTS_SECRET: not set; the simulator at METROPOLIS_PAYMENTS_URL asks for them")
+      }
+    }
+    self.payments = payments
 
     guard mistakes.isEmpty, let key else {
       throw Invalid(

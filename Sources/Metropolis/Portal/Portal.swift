@@ -29,7 +29,7 @@ struct Portal: Sendable {
     Endpoint<Portal>.get("/problems/{slug}") { portal, visit in try portal.problem(visit) },
     Endpoint<Portal>.get("/design") { _, visit in
       guard visit.cities.isDevelopment else { throw Problem(.notFound) }
-      return .page(Page("city.design", title: visit.text("city.design.title")))
+      return .page(Page("city.design", title: visit.text("city.design.title"), ["charts": designCharts(visit)]))
     },
   ]
 

@@ -69,6 +69,13 @@ public struct ContentService: Sendable {
             file: read.file, line: 1, key: "items", found: "“\(id)”, which the loaded package \(package) has",
             expected: "ids that no other package has"))
       }
+      let taken = try await store.lessonStrangers(read.package.lessons.map(\.id), packages: ids, database)
+      for (id, package) in taken.sorted(by: { $0.key < $1.key }) {
+        mistakes.append(
+          ConfigMistake(
+            file: read.file, line: 1, key: "lessons", found: "“\(id)”, which the loaded package \(package) has",
+            expected: "ids that no other package has"))
+      }
     }
     guard mistakes.isEmpty else { throw ConfigMistakes(mistakes) }
     return digests
@@ -81,13 +88,17 @@ public struct ContentService: Sendable {
       try await store.lock(package.id, transaction)
       if let stamp = try await store.stamp(package.id, transaction), stamp.version >= package.version {
         loaded.keptVersion = stamp.version > package.version ? stamp.version : nil
-        loaded.unchanged = package.items.count
+        loaded.unchanged = package.count
         return loaded
       }
       try await store.save(package, digest: digest, at: now, transaction)
       (loaded.new, loaded.changed) = try await store.save(package.items, of: package.id, transaction)
-      loaded.unchanged = package.items.count - loaded.new - loaded.changed
+      let lessons = try await store.save(package.lessons, of: package.id, transaction)
+      loaded.new += lessons.new
+      loaded.changed += lessons.changed
+      loaded.unchanged = package.count - loaded.new - loaded.changed
       loaded.withdrawn = try await store.withdraw(package.id, allBut: package.items.map(\.id), transaction)
+      loaded.withdrawn += try await store.withdrawLessons(package.id, allBut: package.lessons.map(\.id), transaction)
       return loaded
     }
   }
@@ -101,6 +112,7 @@ public struct ContentService: Sendable {
     for (package, item, isWithdrawn) in try await store.items(Array(changed.keys), database) {
       if isWithdrawn { shelves[package]?.withdrawn.append(item) } else { shelves[package]?.items.append(item) }
     }
+    for (package, lesson) in try await store.lessons(Array(changed.keys), database) { shelves[package]?.lessons.append(lesson) }
     return ItemIndex(shelves)
   }
 
@@ -121,6 +133,11 @@ public struct ContentService: Sendable {
   /// Topics of some packages with how many items each has, by subject and topic.
   public func topics(packages: [String]) async throws -> [(subject: String, topic: String, count: Int)] {
     try await cache.index().topics(packages: packages)
+  }
+
+  /// The lessons of some packages in the order of their path.
+  public func lessons(packages: [String]) async throws -> [LibraryLesson] {
+    try await cache.index().lessons(packages: packages)
   }
 
   /// Those of `packages` that are not loaded: a tenant's stanza may name what isn't there.

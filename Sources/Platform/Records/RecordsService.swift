@@ -18,7 +18,7 @@ public final class RecordsService: Sendable {
   let store: StatementStore
   let city: @Sendable () -> CityMap
   let panels: AccountPanels
-  private let clock: DomainClock
+  let clock: DomainClock
   private let logger: Logger
 
   /// - Parameters:

@@ -77,9 +77,9 @@ public protocol SessionAuthority: Sendable {
   func isLive(_ session: UUID) async throws -> Bool
   /// Display names. A person who is gone has none.
   func names(_ people: Set<PersonID>) async throws -> [PersonID: String]
-  /// - Parameter tenant: a tenant's id, or `city`.
+  /// - Parameter tenant: a tenant's id, `city`, or `console`, whose roles are a person's posts everywhere: `operator@jeju`.
   func roles(of person: PersonID, at tenant: String) async throws -> Set<String>
-  /// Makes a person a member with her first sign-in there; gives her roles.
+  /// Makes a person a member with her first sign-in there; gives her roles. Nobody becomes a member of `console`.
   func join(_ person: PersonID, at tenant: String) async throws -> Set<String>
   /// Whom an access token stands for; `nil` when it is unknown, expired or revoked.
   func bearer(_ token: String) async throws -> (session: UUID, person: PersonID)?
@@ -89,5 +89,5 @@ public protocol SessionAuthority: Sendable {
 
 extension Site {
   /// The name memberships have for this site.
-  var membershipName: String { tenant?.text ?? "city" }
+  var membershipName: String { tenant?.text ?? (kind == "console" ? id : "city") }
 }

@@ -141,6 +141,32 @@ public protocol ContentLibrary: Sendable {
   func item(_ id: String) async throws -> ContentItem?
   /// Topics with how many items each has.
   func topics(packages: [String]) async throws -> [(subject: String, topic: String, count: Int)]
+  /// The lessons of some packages in the order of their path.
+  func lessons(packages: [String]) async throws -> [ContentLesson]
+}
+
+extension ContentLibrary {
+  /// A library without paths.
+  public func lessons(packages: [String]) async throws -> [ContentLesson] { [] }
+}
+
+/// One step of a path. The library has checked that its body is whole; the module that teaches it reads it.
+public struct ContentLesson: Hashable, Sendable, Codable, Identifiable {
+  public let id: String
+  /// Its place on the path, from 1.
+  public let order: Int
+  public let unit: String
+  public let title: LocalizedText
+  /// Explanations and exercises, as `content/README.md` describes them.
+  public let body: JSONValue
+
+  public init(id: String, order: Int, unit: String, title: LocalizedText, body: JSONValue) {
+    self.id = id
+    self.order = order
+    self.unit = unit
+    self.title = title
+    self.body = body
+  }
 }
 
 public struct ContentItem: Sendable, Codable, Identifiable {

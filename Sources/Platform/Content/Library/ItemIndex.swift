@@ -7,6 +7,8 @@ struct ItemIndex: Sendable {
     var items: [LibraryItem]
     /// Those that are only shown to who has met them.
     var withdrawn: [LibraryItem]
+    /// Those of a path, in any order.
+    var lessons: [LibraryLesson] = []
   }
 
   /// What tells one state of a package from another.
@@ -90,6 +92,11 @@ struct ItemIndex: Sendable {
       if found.count == limit { edge = min(belowDistance, aboveDistance) }
     }
     return found
+  }
+
+  /// The lessons of some packages, one package after the other, each in the order of its path.
+  func lessons(packages: [String]) -> [LibraryLesson] {
+    packages.flatMap { package in (shelves[package]?.lessons ?? []).sorted { ($0.order, $0.id) < ($1.order, $1.id) } }
   }
 
   /// Topics with how many items each has, by subject and topic.

@@ -6,26 +6,37 @@ public struct Package: Sendable {
   public static let itemsKind = "items"
   /// Questions and answers of a town.
   public static let questionsKind = "questions"
-  public static let kinds = [itemsKind, questionsKind]
+  /// The steps of a path; the library keeps them too.
+  public static let lessonsKind = "lessons"
+  public static let kinds = [itemsKind, questionsKind, lessonsKind]
 
   public let id: String
   /// Raised with every change.
   public let version: Int
   public let kind: String
   public let title: LocalizedText
-  /// The lines of a package of another kind than `items`, each a JSON object with an `id`.
+  /// The lines of a package of a kind that the library doesn't keep, each a JSON object with an `id`.
   public let records: [JSONValue]
   /// The exercises of a package of kind `items`.
   public let items: [LibraryItem]
+  /// The steps of a package of kind `lessons`.
+  public let lessons: [LibraryLesson]
 
-  public init(id: String, version: Int, kind: String, title: LocalizedText, records: [JSONValue], items: [LibraryItem]) {
+  public init(
+    id: String, version: Int, kind: String, title: LocalizedText, records: [JSONValue], items: [LibraryItem],
+    lessons: [LibraryLesson] = []
+  ) {
     self.id = id
     self.version = version
     self.kind = kind
     self.title = title
     self.records = records
     self.items = items
+    self.lessons = lessons
   }
+
+  /// How many items or lessons the library keeps of it.
+  var count: Int { items.count + lessons.count }
 }
 
 /// What came of loading a directory of packages.
@@ -33,7 +44,7 @@ public struct LoadReport: Sendable, CustomStringConvertible {
   /// One package and what it changed.
   public struct Loaded: Sendable {
     public let package: Package
-    /// Items that were not there before.
+    /// Items or lessons that were not there before.
     public var new = 0
     /// Items with other content than before, and those that came back.
     public var changed = 0
@@ -49,14 +60,16 @@ public struct LoadReport: Sendable, CustomStringConvertible {
     /// For the caller, when the library doesn't keep packages of this kind.
     public var records: [JSONValue] { package.records }
     public var isItems: Bool { kind == Package.itemsKind }
+    /// Whether the library itself keeps what is in it.
+    public var isKept: Bool { isItems || kind == Package.lessonsKind }
 
     /// One line for the one who loads.
     public var summary: String {
       if let keptVersion { return "\(id): version \(version) is older than the loaded \(keptVersion), which stays" }
-      guard isItems else { return "\(id): \(records.count) \(kind)" }
+      guard isKept else { return "\(id): \(records.count) \(kind)" }
       var parts = ["\(new) new", "\(changed) changed", "\(unchanged) unchanged"]
       if withdrawn > 0 { parts.append("\(withdrawn) withdrawn") }
-      return "\(id): \(package.items.count) items, \(parts.joined(separator: ", "))"
+      return "\(id): \(package.count) \(kind), \(parts.joined(separator: ", "))"
     }
   }
 

@@ -79,6 +79,7 @@ struct PackageReader {
 
     var bytes = Array(data)
     var items: [LibraryItem] = []
+    var lessons: [LibraryLesson] = []
     var records: [JSONValue] = []
     for url in dataFiles(folder) {
       guard let data = try? Data(contentsOf: url) else {
@@ -92,6 +93,13 @@ struct PackageReader {
           guard let item = ItemRecord.read(record, languages: languages) else { return }
           reader.claim(item.id, record)
           items.append(item)
+        case Package.lessonsKind:
+          guard let lesson = LessonRecord.read(record, value, languages: languages) else { return }
+          reader.claim(lesson.id, record)
+          if let other = lessons.first(where: { $0.order == lesson.order }) {
+            record.note("order", found: "\(lesson.order), which “\(other.id)” has", expected: "a place of its own on the path")
+          }
+          lessons.append(lesson)
         case Package.questionsKind:
           guard let id = QuestionRecord.check(record) else { return }
           reader.claim(id, record)
@@ -101,14 +109,16 @@ struct PackageReader {
       }
     }
     guard let id, let version, let kind, let title else { return nil }
-    let package = Package(id: id, version: version, kind: kind, title: title, records: records, items: items)
+    let package = Package(id: id, version: version, kind: kind, title: title, records: records, items: items, lessons: lessons)
     return Read(package: package, bytes: bytes, file: url.path, versionLine: line(of: "version"))
   }
 
   private func dataFiles(_ folder: URL) -> [URL] {
     let entries = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
     let files = entries.filter { $0.pathExtension == "jsonl" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
-    if files.isEmpty { note(folder, found: "no data file", expected: "items.jsonl or questions.jsonl beside package.json") }
+    if files.isEmpty {
+      note(folder, found: "no data file", expected: "items.jsonl, questions.jsonl or lessons.jsonl beside package.json")
+    }
     return files
   }
 

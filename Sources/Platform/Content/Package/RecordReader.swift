@@ -52,6 +52,9 @@ final class RecordReader {
     }
   }
 
+  /// The text of a member without a check, to compare another with it.
+  func peek(_ key: String) -> String? { members[key]?.string }
+
   func text(_ key: String, length: ClosedRange<Int>) -> String? {
     known.insert(key)
     guard let text = members[key]?.string, length.contains(text.trimmed.count) else {

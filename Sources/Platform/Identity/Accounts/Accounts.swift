@@ -8,6 +8,20 @@ struct Credentials: Sendable {
   let person: PersonID
   let passwordHash: String
   let isActive: Bool
+
+  init(_ row: Row) throws {
+    person = try row.get("id")
+    passwordHash = try row.get("password_hash")
+    isActive = try row.get("state") == "active"
+  }
+}
+
+/// What a new account is signed in with.
+enum AccountName: Sendable {
+  /// Verified to be the person's own.
+  case email(EmailAddress)
+  /// Without an e-mail, in someone's care.
+  case signInName(SignInName, guardian: PersonID)
 }
 
 extension IdentityService {
@@ -16,26 +30,46 @@ extension IdentityService {
 
   private static func emailContext(_ person: PersonID) -> String { "account/\(person)/email" }
 
+  func openEmail(_ sealed: [UInt8], of person: PersonID) -> String? {
+    sealer.open(sealed, context: IdentityService.emailContext(person))
+  }
+
   func credentials(for emailHash: [UInt8]) async throws -> Credentials? {
-    let row = try await database.one(
-      "SELECT id, password_hash, state FROM \(schema).account WHERE email_hash = \(emailHash)")
-    return try row.map {
-      Credentials(person: try $0.get("id"), passwordHash: try $0.get("password_hash"), isActive: try $0.get("state") == "active")
-    }
+    try await database.one(
+      "SELECT id, password_hash, state FROM \(schema).account WHERE email_hash = \(emailHash)"
+    ).map(Credentials.init)
+  }
+
+  /// The account that has this e-mail or this sign-in name. One statement for both kinds and for neither, so that its time
+  /// tells nothing; what is an e-mail is no name, so two accounts never answer to one text.
+  func credentials(for emailHash: [UInt8], or signInName: SignInName?) async throws -> Credentials? {
+    try await database.one(
+      """
+      SELECT id, password_hash, state FROM \(schema).account
+      WHERE email_hash = \(emailHash) OR sign_in_name = \(signInName?.text)
+      """
+    ).map(Credentials.init)
   }
 
   /// Makes an account in the transaction, with its event and its audit line.
-  /// - Throws: ``Database/DatabaseError`` on the constraint `account_email_hash_key` when the e-mail has one.
+  /// - Throws: ``Database/DatabaseError`` on the constraint `account_email_hash_key` or `account_sign_in_name_key` when
+  ///   another has that e-mail or name.
   func makeAccount(
-    email: EmailAddress, passwordHash: String, displayName: String, locale: String, now: Instant, in transaction: Transaction
+    _ name: AccountName, passwordHash: String, displayName: String, locale: String, now: Instant, in transaction: Transaction
   ) async throws -> PersonID {
     let person = PersonID(UUID.v7(at: now))
-    let sealed = sealer.seal(email.text, context: IdentityService.emailContext(person))
+    var (email, signInName, guardian): (EmailAddress?, SignInName?, PersonID?)
+    switch name {
+    case .email(let address): email = address
+    case .signInName(let chosen, let carer): (signInName, guardian) = (chosen, carer)
+    }
+    let sealed = email.map { sealer.seal($0.text, context: IdentityService.emailContext(person)) }
     try await transaction.execute(
       """
       INSERT INTO \(schema).account
-        (id, email_sealed, email_hash, display_name, password_hash, locale, verified_at, created_at)
-      VALUES (\(person), \(sealed), \(hash(of: email)), \(displayName), \(passwordHash), \(locale), \(now), \(now))
+        (id, email_sealed, email_hash, sign_in_name, guardian, display_name, password_hash, locale, verified_at, created_at)
+      VALUES (\(person), \(sealed), \(email.map(hash(of:))), \(signInName?.text), \(guardian), \(displayName),
+        \(passwordHash), \(locale), \(email.map { _ in now }), \(now))
       """)
     try await transaction.execute(
       """
@@ -43,7 +77,7 @@ extension IdentityService {
       VALUES (\(person), \(IdentityService.city), 'member', \(now))
       """)
     try await events.registered(person, at: now, in: transaction)
-    try await audit("account.created", actor: person, subject: person.uuid, at: now, in: transaction)
+    try await audit("account.created", actor: guardian ?? person, subject: person.uuid, at: now, in: transaction)
     return person
   }
 
@@ -59,7 +93,7 @@ extension IdentityService {
     do {
       return try await database.transaction { transaction in
         try await self.makeAccount(
-          email: address, passwordHash: passwordHash, displayName: displayName, locale: Language.ko.rawValue, now: now,
+          .email(address), passwordHash: passwordHash, displayName: displayName, locale: Language.ko.rawValue, now: now,
           in: transaction)
       }
     } catch let error as DatabaseError where error.isUniqueViolation {
@@ -72,13 +106,15 @@ extension IdentityService {
   func profile(_ person: PersonID) async throws -> Profile? {
     let row = try await database.one(
       """
-      SELECT email_sealed, display_name, locale, verified_at FROM \(schema).account
+      SELECT email_sealed, sign_in_name, guardian, display_name, locale, verified_at FROM \(schema).account
       WHERE id = \(person) AND state = 'active'
       """)
     guard let row else { return nil }
-    let email = sealer.open(try row.get("email_sealed"), context: IdentityService.emailContext(person))
+    let sealed = try row.getIfPresent("email_sealed", as: [UInt8].self)
     return Profile(
-      email: email, displayName: try row.get("display_name"), locale: try row.get("locale"), verified: try row.get("verified_at"))
+      email: sealed.flatMap { sealer.open($0, context: IdentityService.emailContext(person)) },
+      signInName: try row.getIfPresent("sign_in_name"), guardian: try row.getIfPresent("guardian"),
+      displayName: try row.get("display_name"), locale: try row.get("locale"), verified: try row.getIfPresent("verified_at"))
   }
 
   /// Who has this e-mail: for an operator's commands.
@@ -89,9 +125,13 @@ extension IdentityService {
 }
 
 struct Profile: Sendable {
-  /// `nil` when the master key is not the one it was sealed with.
+  /// `nil` for who has none, and when the master key is not the one it was sealed with.
   let email: String?
+  /// `nil` for who signs in by an e-mail.
+  let signInName: String?
+  let guardian: PersonID?
   let displayName: String
   let locale: String
-  let verified: Instant
+  /// When the e-mail was verified.
+  let verified: Instant?
 }

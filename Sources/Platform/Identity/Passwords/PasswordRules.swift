@@ -9,6 +9,7 @@ enum PasswordRules {
   static let longest = 512
 
   /// Reads and checks the field `password`.
+  /// - Parameter email: her address, or the name she signs in by.
   static func read(_ input: inout Input, email: String, displayName: String) -> String {
     let password = input.secret("password", length: shortest...longest)
     if !input.fields.contains(where: { $0.name == "password" }), isCommon(password, email: email, displayName: displayName) {
@@ -24,8 +25,11 @@ enum PasswordRules {
       $0.lowercased().filter { !$0.isWhitespace }
     }
     // Her own name or address, alone or with a few digits behind it.
-    let stem = String(folded.reversed().drop { $0.isNumber || "!@#$.".contains($0) }.reversed())
-    if own.contains(where: { !$0.isEmpty && ($0 == folded || $0 == stem) }) { return true }
+    let isOwn = own.contains { name in
+      !name.isEmpty && folded.hasPrefix(name)
+        && folded.dropFirst(name.count).allSatisfy { $0.isNumber || "!@#$.".contains($0) }
+    }
+    if isOwn { return true }
     return isRun(folded)
   }
 

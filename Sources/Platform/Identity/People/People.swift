@@ -6,6 +6,10 @@ public import Kit
 public struct Membership: Sendable, Hashable {
   public let tenant: String
   public let role: String
+  public init(tenant: String, role: String) {
+    self.tenant = tenant
+    self.role = role
+  }
 }
 
 extension IdentityService {
@@ -92,10 +96,15 @@ extension IdentityService {
     let audit = try await database.query(
       "SELECT at, action, detail FROM \(schema).audit WHERE subject = \(person.uuid) OR actor = \(person.uuid) ORDER BY seq")
     let memberships = try await memberships(of: person)
+    let dependants = try await dependants(of: person)
     return [
       "id": .string(person.description), "email": profile.email.map { .string($0) } ?? .null,
       "display_name": .string(profile.displayName), "locale": .string(profile.locale),
-      "verified_at": .string(profile.verified.rfc3339),
+      "sign_in_name": profile.signInName.map { .string($0) } ?? .null,
+      "guardian": profile.guardian.map { .string($0.description) } ?? .null,
+      "verified_at": profile.verified.map { .string($0.rfc3339) } ?? .null,
+      "dependants": .array(
+        dependants.map { ["id": .string($0.person.description), "created_at": .string($0.created.rfc3339)] }),
       "memberships": .array(memberships.map { ["tenant": .string($0.tenant), "role": .string($0.role)] }),
       "sessions": .array(
         try sessions.map { row in
@@ -123,7 +132,8 @@ extension IdentityService {
       var counts: [String: Int] = [:]
       let account = try await transaction.one("SELECT email_hash FROM \(schema).account WHERE id = \(person) FOR UPDATE")
       guard let account else { return [:] }
-      let emailHash = try account.get("email_hash", as: [UInt8].self)
+      // `NULL` for who has no e-mail: then no registration is hers.
+      let emailHash = try account.getIfPresent("email_hash", as: [UInt8].self)
       counts["registration"] = try await transaction.execute(
         "DELETE FROM \(schema).registration WHERE email_hash = \(emailHash)")
       counts["token_family"] = try await transaction.execute("DELETE FROM \(schema).token_family WHERE person = \(person)")

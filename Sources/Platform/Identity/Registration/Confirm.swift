@@ -78,7 +78,7 @@ extension IdentityService {
           let address = EmailAddress(email)
         else { return nil }
         let person = try await makeAccount(
-          email: address, passwordHash: try row.get("password_hash"), displayName: try row.get("display_name"),
+          .email(address), passwordHash: try row.get("password_hash"), displayName: try row.get("display_name"),
           locale: try row.get("locale"), now: now, in: transaction)
         // Whoever else began to register this address, with a password of his own, must not go on.
         let emailHash = try row.get("email_hash", as: [UInt8].self)

@@ -42,10 +42,9 @@ extension IdentityService {
 
   private func register(_ visit: Visit) async throws -> Answer {
     var input = try await visit.input()
-    let displayName = input.text("display_name", length: 1...40)
+    let displayName = DisplayName.read(&input, "display_name")
     let email = EmailAddress.read(&input)
     let password = PasswordRules.read(&input, email: email?.text ?? "", displayName: displayName)
-    if displayName.contains(where: \.isNewline) { input.refuse("display_name", "controlCharacters") }
     let path = ContinuePath.read(input.typed("continue"))
     do {
       try input.check()

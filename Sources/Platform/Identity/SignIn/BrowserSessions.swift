@@ -75,11 +75,14 @@ extension IdentityService {
   /// Ends all sessions of a person: an operator's measure, and what a changed password asks for.
   public func revokeSessions(of person: PersonID, actor: PersonID? = nil) async throws {
     let now = clock.now()
-    try await database.transaction { [self] transaction in
-      let rows = try await transaction.query(
-        "SELECT id FROM \(schema).browser_session WHERE person = \(person) AND revoked_at IS NULL ORDER BY id FOR UPDATE")
-      for row in rows { try await revoke(session: try row.get("id"), actor: actor, now: now, in: transaction) }
-    }
+    try await database.transaction { [self] in try await revokeSessions(of: person, actor: actor, now: now, in: $0) }
+  }
+
+  /// Ends all sessions of a person in the transaction.
+  func revokeSessions(of person: PersonID, actor: PersonID?, now: Instant, in transaction: Transaction) async throws {
+    let rows = try await transaction.query(
+      "SELECT id FROM \(schema).browser_session WHERE person = \(person) AND revoked_at IS NULL ORDER BY id FOR UPDATE")
+    for row in rows { try await revoke(session: try row.get("id"), actor: actor, now: now, in: transaction) }
   }
 
   /// Whether a session lives. Answered from memory for some seconds; a revocation on any node is seen at once.

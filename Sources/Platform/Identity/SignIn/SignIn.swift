@@ -13,7 +13,7 @@ extension IdentityService {
       EndpointRules(
         limit: "auth", bodyLimit: 16 * 1024,
         operation: Operation(
-          "signIn", "Sign in with e-mail and password; the answer sets the session's cookie",
+          "signIn", "Sign in with e-mail or sign-in name, and password; the answer sets the session's cookie",
           input: .object([("email", .text(1...254)), ("password", .text(1...PasswordRules.longest))]),
           output: .object([("person", .uuid), ("display_name", .string)])))
     ) { service, visit in try await service.signIn(visit) },
@@ -21,13 +21,15 @@ extension IdentityService {
 
   /// Whether a password is an account's. Does the same work where there is no account.
   ///
-  /// - Returns: `nil` for a wrong password, an unknown e-mail and a suspended account alike.
+  /// - Parameter typed: an e-mail or a sign-in name.
+  /// - Returns: `nil` for a wrong password, an unknown name and a suspended account alike.
   /// - Throws: ``Kit/Problem`` `too-many-requests` after too many failures; `unavailable` when too many hashes wait.
-  func authenticate(email typed: String, password: String, network: String?, now: Instant) async throws -> PersonID? {
-    let address = EmailAddress(typed)
-    let name = address?.text ?? typed
+  func authenticate(_ typed: String, password: String, network: String?, now: Instant) async throws -> PersonID? {
+    // Both are read, and what is neither goes the same way: it is counted, looked up and hashed for.
+    let (address, signInName) = (EmailAddress(typed), SignInName(typed))
+    let name = address?.text ?? signInName?.text ?? typed
     try await admitAttempt(account: name, network: network, now: now)
-    let known = try await credentials(for: emailFingerprint.bytes(name))
+    let known = try await credentials(for: emailFingerprint.bytes(name), or: signInName)
     let matches = try await hasher.verify(password, against: known?.passwordHash ?? PasswordHasher.decoy)
     guard matches, let known, known.isActive else { return nil }
     try await forgiveAttempt(account: name, network: network, now: now)
@@ -49,7 +51,7 @@ extension IdentityService {
     let path = ContinuePath.read(input.typed("continue"))
     do {
       try input.check()
-      guard let person = try await authenticate(email: email, password: password, network: network(visit), now: visit.now)
+      guard let person = try await authenticate(email, password: password, network: network(visit), now: visit.now)
       else { throw Problem(.invalidInput, fields: [.init("email", "credentials")]) }
       try await startSession(person, visit: visit)
       if visit.wantsJSON {
@@ -80,7 +82,7 @@ extension IdentityService {
     if let problem {
       model["problem"] =
         problem.kind == .tooManyRequests
-        ? visit.text("web.problem.too-many-requests.detail", problem.arguments) : visit.text("web.field.credentials")
+        ? visit.text("web.problem.too-many-requests.detail", problem.arguments) : visit.text("identity.signIn.wrong")
     }
     let page = Page("identity.sign-in", title: visit.text("identity.signIn.title"), model)
       .allowingForms(to: formTargets(asked, visit: visit))

@@ -23,7 +23,7 @@ public final class Relay: Sendable {
   static let attemptsMost = 20
   private static let batch = 100
 
-  private let sources: [Source]
+  let sources: [Source]
   private let handlers: [any EventHandler]
   private let logger: Logger
   private let look: AsyncStream<Int>

@@ -18,7 +18,7 @@ extension RecordsService {
         .init(
           access: .signedIn,
           operation: Operation(
-            "account", "Your timeline over all tenants, allowances, points and memberships.", query: page,
+            "account", "Your timeline over all tenants, subscription, allowances, points and memberships.", query: page,
             output: AccountView.shape, problems: [.invalidInput]))
       ) { service, visit in try await service.account(visit) },
       .get(
@@ -48,12 +48,16 @@ extension RecordsService {
   private func account(_ visit: Visit) async throws -> Answer {
     let session = try visit.requireSession()
     let (person, panels, logger) = (session.person, self.panels, visit.logger)
+    async let subscription = panel("subscription", logger: logger) {
+      try await panels.subscriptions?.subscription(person, visit)
+    }
     async let allowances = panel("allowances", logger: logger) { try await panels.allowances?.allowances(person) }
     async let points = panel("points", logger: logger) { try await panels.points?.points(person) }
     async let memberships = panel("memberships", logger: logger) { try await panels.memberships?.memberships(person) }
     let timeline = try await timeline(visit)
     let view = AccountView(
       name: session.displayName, timeline: TimelineView(timeline, visit: visit),
+      subscription: await subscription.map { SubscriptionView($0, language: visit.language) },
       allowances: await allowances?.map { AccountView.Allowance($0, visit: visit) },
       points: await points.map { .init(amount: $0.minorUnits, currency: $0.currency.rawValue) },
       memberships: await memberships?.map { AccountView.Membership($0, visit: visit) })
@@ -66,6 +70,7 @@ extension RecordsService {
       "olderURL": timeline.next.map { "/account?before=\($0)" } ?? "",
       "hasOlder": timeline.next != nil,
     ]
+    if let subscription = await subscription { model["subscription"] = subscription.model(visit) }
     if let points = await points { model["points"] = ["amount": visit.format.money(points)] }
     model["allowances"] = (await allowances ?? []).enumerated().map { $1.model(visit, index: $0) }
     let rows = (await memberships ?? []).compactMap { $0.model(visit) }
@@ -108,12 +113,13 @@ struct AccountView: Encodable, Sendable {
 
   let name: String
   let timeline: TimelineView
+  let subscription: SubscriptionView?
   let allowances: [Allowance]?
   let points: Points?
   let memberships: [Membership]?
 
   static let shape: Shape = .object([
-    ("name", .string), ("timeline", TimelineView.shape),
+    ("name", .string), ("timeline", TimelineView.shape), ("subscription?", SubscriptionView.shape),
     (
       "allowances?",
       .array(.object([("title", .string), ("used", .integer), ("limit?", .integer), ("renews?", .instant)]))
@@ -156,9 +162,13 @@ extension AccountMembership {
   /// `nil` for a tenant that is no longer in the city.
   func model(_ visit: Visit) -> [String: any Sendable]? {
     guard let site = visit.cities.site(tenant.text) else { return nil }
+    // At the console a role says where it holds: `operator@jeju`.
     let names = roles.map { role in
-      let key = "records.role.\(role)"
-      return visit.catalogue.has(key) ? visit.text(key) : role
+      let halves = role.split(separator: "@", maxSplits: 1)
+      let key = "records.role.\(halves.first ?? "")"
+      let name = visit.catalogue.has(key) ? visit.text(key) : role
+      guard halves.count == 2, let place = visit.cities.site(String(halves[1])) else { return name }
+      return "\(place.name(visit.language)) \(name)"
     }
     return [
       "site": site.id, "siteName": site.name(visit.language), "siteURL": site.origin.url(), "mark": site.look.mark,

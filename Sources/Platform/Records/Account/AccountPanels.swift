@@ -4,14 +4,16 @@ import Logging
 /// What the account page shows of other services. Each is met in the composition root; one that is absent, fails or takes
 /// too long is left out of the page.
 public struct AccountPanels: Sendable {
+  var subscriptions: (any AccountSubscriptions)?
   var allowances: (any AccountAllowances)?
   var points: (any AccountPoints)?
   var memberships: (any AccountMemberships)?
 
   public init(
     allowances: (any AccountAllowances)? = nil, points: (any AccountPoints)? = nil,
-    memberships: (any AccountMemberships)? = nil
+    memberships: (any AccountMemberships)? = nil, subscriptions: (any AccountSubscriptions)? = nil
   ) {
+    self.subscriptions = subscriptions
     self.allowances = allowances
     self.points = points
     self.memberships = memberships

@@ -8,8 +8,8 @@ final class StatementStore: Sendable {
   /// Months made at once: the running one and those ahead.
   static let monthsAhead = 3
 
-  private let database: Database
-  private let schema: Schema
+  let database: Database
+  let schema: Schema
   /// First days of months whose partitions are known to be there.
   private let months = Mutex<Set<CivilDate>>([])
 
@@ -88,6 +88,13 @@ final class StatementStore: Sendable {
       """)
   }
 
+  /// Different people by tenant, of what was stored since a time.
+  func activePeople(since: Instant) async throws -> [String: Int] {
+    let rows = try await database.query(
+      "SELECT tenant, count(DISTINCT person) AS people FROM \(schema).statement WHERE stored >= \(since) GROUP BY tenant")
+    return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.get("tenant"), try $0.get("people")) })
+  }
+
   // MARK: Erasure
 
   /// Deletes a person's statements; their ids stay taken.
@@ -130,7 +137,7 @@ final class StatementStore: Sendable {
     try await ensurePartitions(from: time, months: StatementStore.monthsAhead)
   }
 
-  private static func month(of time: Instant) -> CivilDate {
+  static func month(of time: Instant) -> CivilDate {
     CivilDate(time, in: TimeZone(secondsFromGMT: 0)!).firstOfMonth  // offset 0 always exists
   }
 }

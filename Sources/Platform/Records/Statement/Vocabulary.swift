@@ -3,6 +3,9 @@ import Kit
 
 /// The verbs modules use, as a record shows them to whoever reads it elsewhere.
 enum Vocabulary {
+  static let answered = "http://adlnet.gov/expapi/verbs/answered"
+  static let completed = "http://adlnet.gov/expapi/verbs/completed"
+
   /// The last word of a verb's IRI: `answered`, `voted-up`. Texts are found by it.
   static func slug(of verb: String) -> String {
     String(verb.split { $0 == "/" || $0 == "#" }.last ?? "")

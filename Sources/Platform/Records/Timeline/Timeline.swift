@@ -113,11 +113,17 @@ struct TimelineSentence: Sendable {
   let after: String
   var text: String { before + object + after }
 
-  /// By the verb's word, and by success where the verb tells it: `records.did.answered.right`.
+  /// By the verb's word, and by success where the verb tells it: `records.did.answered.right`; by the object's type first,
+  /// where there are words for it: `records.did.answered.flashcard.right`.
   init(_ entry: TimelineEntry, tenant: String, catalogue: Catalogue, language: Language) {
     let verb = "records.did.\(Vocabulary.slug(of: entry.verb))"
     var candidates = ["\(verb).plain", "records.did.other.plain"]
     if let success = entry.success { candidates.insert("\(verb).\(success ? "right" : "wrong")", at: 0) }
+    // Of some things one says it in words of their own: a card is remembered, not solved.
+    let ofType = candidates.filter { $0.hasPrefix("\(verb).") }.map {
+      $0.replacing("\(verb).", with: "\(verb).\(Vocabulary.slug(of: entry.objectType)).")
+    }
+    candidates.insert(contentsOf: ofType, at: 0)
     let key = candidates.first { catalogue.has($0) } ?? candidates[candidates.count - 1]
     // Split before anything is filled in: a tenant's or object's name may look like a placeholder.
     let template = catalogue.text(key, in: language)

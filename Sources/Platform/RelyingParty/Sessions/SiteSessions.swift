@@ -8,7 +8,8 @@ public import Web
 
 /// The sessions of every site but the issuer: a cookie of that site, or an access token in `Authorization` (RFC 6750).
 ///
-/// What a session is changes seldom and is remembered for some seconds; whether it still lives is asked every time.
+/// What a session is changes seldom and is remembered for five seconds, its roles too: so long a role that was withdrawn
+/// still opens doors. Whether the session itself lives is asked every time.
 public final class SiteSessions: SessionReader {
   private struct Known: Sendable {
     let session: Session

@@ -8,8 +8,12 @@ public struct Assets: Sendable {
   private var urls: [String: String] = [:]
 
   init(_ files: [String: String]) {
-    for (path, text) in files where path.hasPrefix("Assets/") {
-      let name = String(path.dropFirst("Assets/".count))
+    var texts: [String: String] = [:]
+    for (path, text) in files where path.hasPrefix("Assets/") { texts[String(path.dropFirst("Assets/".count))] = text }
+    // One request for all style: the sheets of single components follow the common one, in the order of their names.
+    let sheets = texts.keys.filter { $0.hasSuffix(".css") && $0 != "app.css" }.sorted()
+    texts["app.css", default: ""] += sheets.compactMap { texts.removeValue(forKey: $0) }.joined()
+    for (name, text) in texts {
       let data = Data(text.utf8)
       let hash = SHA256.hash(data: data).prefix(6).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       let parts = name.split(separator: ".")

@@ -11,7 +11,8 @@ public struct Session: Hashable, Sendable {
   public let person: PersonID
   public let displayName: String
   public let proof: Proof
-  /// What she may do on this site: the roles of her membership of the tenant, or of the city.
+  /// What she may do on this site: the roles of her membership of the tenant, or of the city. On the console, her posts
+  /// anywhere: `operator@jeju`, `finance@city`.
   public let roles: Set<String>
 
   public init(id: UUID, person: PersonID, displayName: String, proof: Proof, roles: Set<String>) {
@@ -21,6 +22,9 @@ public struct Session: Hashable, Sendable {
     self.proof = proof
     self.roles = roles
   }
+
+  /// Whether she has a post, on the console: `holds("operator", at: "jeju")`, `holds("finance", at: "city")`.
+  public func holds(_ role: String, at place: String) -> Bool { roles.contains("\(role)@\(place)") }
 }
 
 /// Reads the session of a request. The issuer has its own; every other site is a relying party.

@@ -5,9 +5,10 @@ public import Kit
 /// What a handler gives back. The site turns it into a response: a page for people, JSON for programs.
 public struct Answer: Sendable {
   enum Body: Sendable {
-    case page(Page, json: (any Encodable & Sendable)?)
+    case page(@Sendable () -> Page, json: (any Encodable & Sendable)?)
     case json(any Encodable & Sendable)
     case bytes(Data, contentType: String)
+    case stream(contentType: String, length: Int?, @Sendable (inout AnswerWriter) async throws -> Void)
     case none
   }
 
@@ -19,6 +20,13 @@ public struct Answer: Sendable {
   public static func page(
     _ page: Page, json: (any Encodable & Sendable)? = nil, status: HTTPResponse.Status = .ok
   ) -> Answer {
+    Answer(status: status, headers: [:], body: .page({ page }, json: json))
+  }
+
+  /// The same with a page that is made when a person asks only: a program's JSON does not pay for its model.
+  public static func page(
+    json: any Encodable & Sendable, status: HTTPResponse.Status = .ok, _ page: @escaping @Sendable () -> Page
+  ) -> Answer {
     Answer(status: status, headers: [:], body: .page(page, json: json))
   }
 
@@ -28,6 +36,16 @@ public struct Answer: Sendable {
 
   public static func bytes(_ data: Data, contentType: String, status: HTTPResponse.Status = .ok) -> Answer {
     Answer(status: status, headers: [:], body: .bytes(data, contentType: contentType))
+  }
+
+  /// A body that is made while it is sent. The status is out by then: what throws in `body` cuts the answer short, which the
+  /// client notices, so whatever can be refused is refused before.
+  ///
+  /// - Parameter length: in bytes, when it is known.
+  public static func stream(
+    contentType: String, length: Int? = nil, _ body: @escaping @Sendable (inout AnswerWriter) async throws -> Void
+  ) -> Answer {
+    Answer(status: .ok, headers: [:], body: .stream(contentType: contentType, length: length, body))
   }
 
   public static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> Answer {

@@ -5,6 +5,16 @@ import Kit
 import NIOCore
 import Synchronization
 
+/// Where the body of ``Answer/stream(contentType:length:_:)`` goes. Writing waits for a client that is slow.
+public struct AnswerWriter {
+  var writer: any ResponseBodyWriter
+
+  init(_ writer: any ResponseBodyWriter) { self.writer = writer }
+
+  /// - Throws: when the client has gone.
+  public mutating func write(_ bytes: [UInt8]) async throws { try await writer.write(ByteBuffer(bytes: bytes)) }
+}
+
 extension Answer {
   /// The response of an answer that doesn't depend on who asks.
   func assetResponse() -> Response {
@@ -17,7 +27,7 @@ extension Answer {
     case .json(let value):
       data = Answer.encode(value)
       headers[.contentType] = "application/json"
-    case .page, .none: data = Data()
+    case .page, .stream, .none: data = Data()
     }
     headers[.xContentTypeOptions] = "nosniff"
     return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
@@ -27,12 +37,14 @@ extension Answer {
   func response(for visit: Visit) -> Response {
     var headers = self.headers
     var data = Data()
+    var streamed: ResponseBody?
     switch body {
-    case .page(let page, let json):
+    case .page(let make, let json):
       if visit.wantsJSON, let json {
         data = Answer.encode(json)
         set(&headers, .contentType, "application/json")
       } else {
+        let page = make()
         data = Data(visit.renderer.html(page, visit: visit, status: status.code).utf8)
         set(&headers, .contentType, "text/html; charset=utf-8")
         let targets = (["'self'", "\(visit.cities.issuer.origin)"] + page.formTargets).joined(separator: " ")
@@ -50,6 +62,13 @@ extension Answer {
     case .bytes(let bytes, let contentType):
       data = bytes
       set(&headers, .contentType, contentType)
+    case .stream(let contentType, let length, let write):
+      set(&headers, .contentType, contentType)
+      streamed = ResponseBody(contentLength: length) { writer in
+        var answer = AnswerWriter(writer)
+        try await write(&answer)
+        try await answer.writer.finish(nil)
+      }
     case .none: break
     }
     headers[.xContentTypeOptions] = "nosniff"
@@ -59,7 +78,8 @@ extension Answer {
     if visit.site.origin.isSecure {
       headers[.strictTransportSecurity] = "max-age=63072000; includeSubDomains"
     }
-    var response = Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+    let body = streamed ?? ResponseBody(byteBuffer: ByteBuffer(bytes: data))
+    var response = Response(status: status, headers: headers, body: body)
     for cookie in visit.extras.cookies.withLock({ $0 }) { response.setCookie(cookie) }
     return response
   }

@@ -74,7 +74,9 @@ public struct Renderer: Sendable {
       let kept = query.split(separator: "&").filter { !$0.hasPrefix("lang=") } + ["lang=\(language.rawValue)"]
       return "?" + kept.joined(separator: "&")
     }
-    var groups: [[String: any Sendable]] = [["sites": [entry(cities.city)]]]
+    // The console is no place for everyone: it stands in its own switcher only.
+    let own = [cities.console].compactMap(\.self).filter { $0.id == site.id }
+    var groups: [[String: any Sendable]] = [["sites": (own + [cities.city]).map(entry)]]
     for kind in cities.tenants.map(\.kind).unique {
       groups.append([
         "heading": catalogue.text("web.kind.\(kind)", in: visit.language),
@@ -93,7 +95,7 @@ public struct Renderer: Sendable {
       "registerURL": "/signin?register=1&return_to=\(Renderer.encode(here))",
       "signInURL": "/signin?return_to=\(Renderer.encode(here))",
       "switcher": groups,
-      "menu": site.menu.map { item -> [String: any Sendable] in
+      "menu": site.menu.filter { $0.isShown(to: visit.session) }.map { item -> [String: any Sendable] in
         [
           "url": item.path, "title": catalogue.text(item.titleKey, in: visit.language), "here": item.path == visit.path,
         ]

@@ -32,9 +32,9 @@ public struct Look: Hashable, Sendable {
   }
 }
 
-/// One service with an origin of its own: the city's portal, the issuer, or a tenant.
+/// One service with an origin of its own: the city's portal, the issuer, the console of its staff, or a tenant.
 public struct Site: Hashable, Sendable {
-  /// `city`, `id`, or the tenant's id.
+  /// `city`, `id`, `console`, or the tenant's id.
   public let id: String
   public let origin: Origin
   public let name: LocalizedText
@@ -45,7 +45,7 @@ public struct Site: Hashable, Sendable {
   public let timeZone: TimeZone
   /// `nil` for the city's own sites.
   public let tenant: TenantID?
-  /// The kind of tenant, or `city`: sites of a kind stand together in the switcher.
+  /// The kind of tenant, `city`, or `console`: sites of a kind stand together in the switcher.
   public let kind: String
   public let menu: [MenuItem]
 
@@ -71,9 +71,21 @@ public struct MenuItem: Hashable, Sendable {
   public let path: String
   /// A key of the catalogues.
   public let titleKey: String
-  public init(_ path: String, titleKey: String) {
+  /// Who sees it: those with one of these roles, where `operator@*` stands for every role that begins with `operator@`.
+  /// `nil`: everyone. It only tidies the menu; what may be opened is the endpoint's to say.
+  public let roles: Set<String>?
+  public init(_ path: String, titleKey: String, roles: Set<String>? = nil) {
     self.path = path
     self.titleKey = titleKey
+    self.roles = roles
+  }
+
+  func isShown(to session: Session?) -> Bool {
+    guard let roles else { return true }
+    guard let session else { return false }
+    return roles.contains { wanted in
+      wanted.hasSuffix("*") ? session.roles.contains { $0.hasPrefix(wanted.dropLast()) } : session.roles.contains(wanted)
+    }
   }
 }
 
@@ -83,17 +95,21 @@ public struct CityMap: Sendable {
   public let issuer: Site
   /// In the order of `tenants.yaml`.
   public let tenants: [Site]
+  /// Where the staff of the city and of its tenants work.
+  public let console: Site?
   public let isDevelopment: Bool
   /// `/look.css` of each site, made once.
   let styleSheets: [String: String]
 
-  public init(city: Site, issuer: Site, tenants: [Site], isDevelopment: Bool) {
+  public init(city: Site, issuer: Site, tenants: [Site], isDevelopment: Bool, console: Site? = nil) {
     self.city = city
     self.issuer = issuer
     self.tenants = tenants
-    let marks = ([city] + tenants).map { $0.look.markStyle(site: $0.id) }.joined()
+    self.console = console
+    let own = [console].compactMap(\.self)
+    let marks = ([city] + own + tenants).map { $0.look.markStyle(site: $0.id) }.joined()
     styleSheets = Dictionary(
-      ([city, issuer] + tenants).map { ($0.id, $0.look.styleSheet + marks) }, uniquingKeysWith: { first, _ in first })
+      ([city, issuer] + own + tenants).map { ($0.id, $0.look.styleSheet + marks) }, uniquingKeysWith: { first, _ in first })
     self.isDevelopment = isDevelopment
   }
 
@@ -103,5 +119,5 @@ public struct CityMap: Sendable {
       UInt32(truncatingIfNeeded: styleSheets.values.reduce(5381) { $0 &+ $1.utf8.reduce(0) { $0 &* 31 &+ Int($1) } }), radix: 36)
   }
 
-  public var all: [Site] { [city, issuer] + tenants }
+  public var all: [Site] { [city, issuer] + [console].compactMap(\.self) + tenants }
 }

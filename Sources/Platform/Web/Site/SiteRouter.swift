@@ -82,6 +82,7 @@ public struct SiteRouter: Sendable {
   private let limiter: any RateLimiter
   private let forgery: Fingerprint
   private let operations: [(path: String, method: String, rules: EndpointRules)]
+  private let patterns: RoutePatterns
 
   public init(
     routes: [Route], renderer: Renderer, sessions: any SessionReader, limiter: any RateLimiter, key: MasterKey
@@ -91,6 +92,7 @@ public struct SiteRouter: Sendable {
     self.limiter = limiter
     self.forgery = Fingerprint(key.key("forgery"))
     self.operations = routes.map { ($0.path, $0.method.rawValue, $0.rules) }
+    self.patterns = RoutePatterns(routes.map { ($0.path, $0.method.rawValue) })
     let router = Router(context: WebContext.self)
     router.add(middleware: ErrorsAsProblems())
     let (forgery, limits) = (self.forgery, limiter)
@@ -121,7 +123,16 @@ public struct SiteRouter: Sendable {
       let route = context.endpointPath ?? "unmatched"
       return Outcome(response: response, route: route, problem: nil)
     } catch {
-      let problem = SiteRouter.problem(of: error)
+      var problem = SiteRouter.problem(of: error)
+      var route = context.endpointPath ?? "unmatched"
+      var allowed: [String] = []
+      // No route ran (the router calls that NotFound): perhaps the path is there for other methods (RFC 9110 §15.5.6).
+      if problem.kind == .notFound, route == "unmatched" || route == "NotFound",
+        let other = patterns.other(than: arrival.request.method.rawValue, at: arrival.request.uri.path)
+      {
+        problem = Problem(.methodNotAllowed)
+        (route, allowed) = other
+      }
       if problem.kind.status >= 500 {
         arrival.logger.error("request failed", metadata: ["error": "\(SiteRouter.loggable(error))"])
       }
@@ -129,8 +140,9 @@ public struct SiteRouter: Sendable {
       let session = problem.kind.status >= 500 ? nil : try? await sessions.session(of: arrival.request, on: arrival.site)
       let visit = SiteRouter.visit(
         arrival, parameters: .init(), session: session, renderer: renderer, forgery: forgery, bodyLimit: 0)
-      let response = visit.answer(problem).response(for: visit)
-      return Outcome(response: response, route: context.endpointPath ?? "unmatched", problem: problem.kind)
+      var answer = visit.answer(problem)
+      if !allowed.isEmpty { answer = answer.header(.allow, allowed.joined(separator: ", ")) }
+      return Outcome(response: answer.response(for: visit), route: route, problem: problem.kind)
     }
   }
 
@@ -159,18 +171,18 @@ public struct SiteRouter: Sendable {
     switch route.rules.access {
     case .anyone: break
     case .signedIn:
-      if session == nil {
-        // A person who only wanted to look is taken to sign in; what she posted is not thrown away silently.
-        if !changes, !visit.wantsJSON {
-          return Answer.redirect("/signin?return_to=\(Renderer.encode(visit.pathAndQuery))").response(for: visit)
-        }
-        throw Problem(.notSignedIn)
-      }
+      if session == nil { return try SiteRouter.toSignIn(visit, changes: changes) }
     case .role(let role):
-      guard let session else { throw Problem(.notSignedIn) }
+      guard let session else { return try SiteRouter.toSignIn(visit, changes: changes) }
       guard session.roles.contains(role) else { throw Problem(.forbidden) }
     }
     return try await route.handler(frame.owner, visit).response(for: visit)
+  }
+
+  /// A person who only wanted to look is taken to sign in; what she posted is not thrown away silently.
+  private static func toSignIn(_ visit: Visit, changes: Bool) throws(Problem) -> Response {
+    guard !changes, !visit.wantsJSON else { throw Problem(.notSignedIn) }
+    return Answer.redirect("/signin?return_to=\(Renderer.encode(visit.pathAndQuery))").response(for: visit)
   }
 
   private static func visit(
