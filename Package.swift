@@ -95,7 +95,9 @@ let package = Package(
     core("PaymentSimulator", ["Kit", "HTTPClient", hummingbird, httpTypes, mustache, logging, nio, crypto], embeds: true),
     .target(
       name: "Billing",
-      dependencies: ["Kit", "Keys", "Database", "Web", "Jobs", "HTTPClient", "Documents", logging, hummingbird, httpTypes, crypto],
+      dependencies: [
+        "Kit", "Keys", "Database", "Web", "Jobs", "HTTPClient", "Documents", logging, hummingbird, httpTypes, crypto,
+      ],
       path: "Sources/Billing", swiftSettings: settings, plugins: embed),
     tenant("Town"),
     tenant("Prep"),

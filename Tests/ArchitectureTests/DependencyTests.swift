@@ -76,7 +76,9 @@ import Testing
         #expect(leansOn.isDisjoint(with: DependencyTests.services), "\(name) leans on another service")
       }
       if let allowed = DependencyTests.layers[name] {
-        #expect(leansOn.subtracting(["CPostgres", "CArgon2", "CCurl", "CHaru", "CXLSXWriter"]).isSubset(of: allowed), "\(name) leans on more than is below it")
+        #expect(
+          leansOn.subtracting(["CPostgres", "CArgon2", "CCurl", "CHaru", "CXLSXWriter"]).isSubset(of: allowed),
+          "\(name) leans on more than is below it")
       }
     }
   }

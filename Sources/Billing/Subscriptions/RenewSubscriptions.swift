@@ -35,8 +35,9 @@ extension SubscriptionService {
 
   /// Renews one subscription whose period is over: its next period is billed, once.
   func renew(_ id: UUID) async throws -> Renewal {
-    let now = clock.now()
-    return try await database.transaction { transaction -> Renewal in
+    try await database.transaction { transaction -> Renewal in
+      // Asked anew when the transaction is run again: a day that was booked meanwhile takes no invoice.
+      let now = clock.now()
       guard let found = try await subscription(id, in: transaction) else { return .notDue }
       let account = try await accounts.lock(found.account, in: transaction)
       guard let subscription = try await subscription(id, in: transaction), subscription.status == .active,

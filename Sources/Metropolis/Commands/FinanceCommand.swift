@@ -6,7 +6,7 @@ import Kit
 struct FinanceCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "finance", abstract: "The books: a month for the programs finance works with.",
-    subcommands: [Export.self, Check.self])
+    subcommands: [Export.self, Check.self, Close.self])
 
   /// - Throws: ``Failure`` that names what was found and expected.
   static func month(_ text: String) throws -> Month {
@@ -96,6 +96,33 @@ struct FinanceCommand: AsyncParsableCommand {
           say("\(FinanceCommand.line(summary))\nsha-256 \(summary.figures.digestText)")
         } catch let refusal as LedgerExport.Refusal {
           throw Failure(description: "\(refusal)")
+        }
+      }
+    }
+  }
+
+  struct Close: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "close", abstract: "Closes a month for good: nothing is booked into it afterwards.")
+
+    @Option(name: .long, help: "The month, YYYY-MM, in the city's time zone.")
+    var month: String
+
+    @OptionGroup var options: CityOptions
+
+    func run() async throws {
+      let month = try FinanceCommand.month(month)
+      let workplace = try Workplace(options, logLevel: "warning")
+      try await workplace.withCity { city in
+        do {
+          try await city.finance.tick()
+          _ = try await city.finance.close(month, by: "command")
+          say("\(month): closed")
+        } catch let refusal as CloseRefusal {
+          let members = refusal.problem.members.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+          throw Failure(description: "\(month) can't be closed: \(members.joined(separator: ", "))")
+        } catch let problem as Problem where problem.kind == .notFound {
+          throw Failure(description: "\(month) can't be closed: found no entry in it or before it")
         }
       }
     }

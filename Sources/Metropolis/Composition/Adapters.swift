@@ -13,6 +13,7 @@ import Kit
 import Logging
 import NIOCore
 import Notifications
+import Records
 import RelyingParty
 import Synchronization
 import TenantKit
@@ -189,6 +190,15 @@ struct LibraryAdapter: ContentLibrary {
       id: item.id, subject: item.subject, topic: item.topic, level: item.level, difficulty: item.difficulty,
       discrimination: item.discrimination, guess: item.guess, kind: item.kind == .choice ? .choice : .number,
       prompt: item.prompt, choices: item.choices, answer: item.answer, explanation: item.explanation)
+  }
+}
+
+/// Who is active at a tenant, as the record store counts it, for the tenant's operator.
+struct RecordsFigures: TenantFigures {
+  let records: RecordsService
+
+  func figures(at tenant: TenantID, days: Int) async throws -> [(day: CivilDate, people: Int, activities: Int)] {
+    try await records.figures(at: tenant, days: days).map { ($0.day, $0.people, $0.activities) }
   }
 }
 

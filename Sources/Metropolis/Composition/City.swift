@@ -24,6 +24,7 @@ struct City: Sendable {
   let cities: CityMap
   let identity: IdentityService
   let billing: BillingService
+  let finance: FinanceService
   let records: RecordsService
   let content: ContentService
   let queue: JobQueue

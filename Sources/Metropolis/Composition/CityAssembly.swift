@@ -26,6 +26,7 @@ extension City {
     .init("requests.purge", .daily(hour: 3, minute: 30), queue: housekeeping),
     .init("jobs.trim", .every(.hours(1)), queue: housekeeping),
     .init("billing.tick", .every(.seconds(60)), queue: billingQueue),
+    .init("finance.tick", .every(.hours(1)), queue: billingQueue),
   ]
   static let billingQueue = JobQueue.Settings("billing", concurrency: 1, attempts: 3, lease: .seconds(600))
   static let housekeeping = JobQueue.Settings("housekeeping", concurrency: 1, attempts: 3, lease: .seconds(600))
@@ -100,6 +101,10 @@ extension City {
       database: recordsClient, schema: .records, city: { cities },
       panels: AccountPanels.live(identity: identity, billing: billing, tenants: tenants), clock: clock, logger: logger)
 
+    let usage = RecordsUsage(records: records)
+    let finance = billing.finance(rules: configuration.shares, usage: usage, statements: usage)
+    let family = billing.family(people: FamilyAccounts(identity: identity), progress: RecordsProgress(records: records))
+
     // Events.
     var sources = [Relay.Source(database: identityClient, schema: .identity, tenant: nil)]
     sources.append(Relay.Source(database: billingClient, schema: .billing, tenant: nil))
@@ -121,6 +126,7 @@ extension City {
         },
         "keys.rotate": { _ in try await identity.rotateKeys(now: clock.now()) },
         "billing.tick": { _ in try await billing.tick() },
+        "finance.tick": { _ in try await finance.tick() },
         "partitions.ahead": { _ in
           try await records.ensurePartitions(now: clock.now())
           try await billing.maintain()
@@ -149,7 +155,8 @@ extension City {
     let portal = Portal(announced: Set(configuration.tenants.filter { $0.state == .announced }.map(\.id.text)))
     let sessions = relyingParty.sessions
     let cityRouter = router(
-      Portal.routes.map { SiteRouter.Route($0, of: portal) } + billing.routes + records.routes + (mailbox?.routes ?? [])
+      Portal.routes.map { SiteRouter.Route($0, of: portal) } + billing.routes + family.routes + records.routes
+        + (mailbox?.routes ?? [])
         + relyingParty.routes, sessions)
     var destinations = [
       Destination(site: cities.city, router: cityRouter, owner: portal),
@@ -160,8 +167,9 @@ extension City {
         stanzas: configuration.tenants, databases: clients, queue: queue, relay: relay, records: records, history: history,
         clock: clock)
       let console = Console(identity: identity, observer: observer, tenants: configuration.tenants.map(\.id.text))
-      // Finance and the tenants' plans: `billing.consoleRoutes` goes between these two.
-      let consoleRouter = router(console.routes + relyingParty.routes, sessions)
+      let operators = OperatorConsole(billing: billing, figures: RecordsFigures(records: records))
+      let staff: [SiteRouter.Route] = operators.routes + finance.consoleRoutes + billing.ledgerExport.routes
+      let consoleRouter = router(console.routes + staff + relyingParty.routes, sessions)
       destinations.append(Destination(site: site, router: consoleRouter, owner: console))
     }
     let announcedRouter = router(Portal.announcedRoutes + relyingParty.routes, sessions)
@@ -200,8 +208,10 @@ extension City {
 
     return City(
       configuration: configuration, settings: settings, server: server, cities: cities, identity: identity, billing: billing,
-      records: records, content: content, queue: queue, relay: relay, worker: worker, scheduler: scheduler, gateway: gateway,
-      metrics: metrics, mailbox: mailbox, payments: paymentProcess, configurationHistory: history, tenants: tenants, clients: clients)
+      finance: finance, records: records, content: content, queue: queue, relay: relay, worker: worker, scheduler: scheduler,
+      gateway: gateway,
+      metrics: metrics, mailbox: mailbox, payments: paymentProcess, configurationHistory: history, tenants: tenants,
+      clients: clients)
   }
 
   /// The gateway that is configured; in development, a simulator started as a process beside this one.

@@ -86,7 +86,7 @@ struct ProcessSettings: Sendable {
       } else if let key, let secret {
         payments = Payments(url: url, key: key, secret: secret)
       } else {
-        mistakes.append("METROPOLIS_PAYMENTS_KEY, METROPOLIS_PAYMENTS_SECRET: not set; the simulator at METROPOLIS_PAYMENTS_URL asks for them")
+        mistakes.append("METROPOLIS_PAYMENTS_KEY, METROPOLIS_PAYMENTS_SECRET: not set; the simulator asks for both")
       }
     }
     self.payments = payments

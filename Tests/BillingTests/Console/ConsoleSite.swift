@@ -73,7 +73,7 @@ struct ConsoleSite: Sendable {
 
   /// As a browser posts the form of a page it has open.
   func submit(_ path: String, from page: String, _ fields: [String: String]) async throws -> Reply {
-    let form = try await respond(.get, page, ["accept": "text/html"], Data())
+    let form = await respond(.get, page, ["accept": "text/html"], Data())
     let html = try await ConsoleSite.text(of: form)
     let cookie = form.headers[values: .setCookie].compactMap { $0.split(separator: ";").first.map(String.init) }
     let token = html.firstMatch(of: #/name="_csrf" value="([^"]+)"/#).map { String($0.1) } ?? ""

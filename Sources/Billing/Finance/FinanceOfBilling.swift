@@ -1,0 +1,14 @@
+import Kit
+
+extension BillingService {
+  /// The books as finance sees them. What it asks of the records is handed in by the composition root.
+  public func finance(
+    rules: ShareRules, usage: (any UsageSource)?, statements: (any StatementSource)?
+  ) -> FinanceService {
+    let live = self.live
+    return FinanceService(
+      database: database, schema: schema, ledger: ledger, export: ledgerExport, clock: clock, timeZone: timeZone, rules: rules,
+      earners: selling.earners, usage: usage, statements: statements, audit: audit, logger: logger,
+      planNames: { Dictionary(live.current().plans.map { ($0.id, $0.name) }) { first, _ in first } })
+  }
+}
