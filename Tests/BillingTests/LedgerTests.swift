@@ -24,8 +24,8 @@ import Testing
       let id = UUID()
       try await transaction.execute(
         """
-        INSERT INTO \(schema).ledger_entry (id, key, kind, description, details, occurred_at, posted_at, content)
-        VALUES (\(id), \(id.text), 'posting', 'test', '{}', now(), now(), sha256('x'))
+        INSERT INTO \(schema).ledger_entry (id, key, kind, description, details, occurred_at, posted_at, booked_on, content)
+        VALUES (\(id), \(id.text), 'posting', 'test', '{}', now(), now(), '2026-11-21', sha256('x'))
         """)
       for (line, amount) in amounts.enumerated() {
         let account = UUID()

@@ -67,7 +67,7 @@ class City:
 
     def log(self, since: int = 0, lines: int = 40) -> str:
         """The last lines of the city's log, of those after the first `since` bytes."""
-        return "\n".join(LOG.read_bytes()[since:].decode(errors="replace").splitlines()[-lines:])
+        return "\n".join((LOG.read_bytes() if LOG.exists() else b"")[since:].decode(errors="replace").splitlines()[-lines:])
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Another command of the binary on the data of this city, which goes on serving."""

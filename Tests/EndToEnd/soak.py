@@ -56,9 +56,9 @@ def quiet_port() -> int:
 class Server:
     """A process that is killed and started again with the same command."""
 
-    def __init__(self, name: str, command: list[str], settings: dict[str, str]) -> None:
+    def __init__(self, name: str, command: list[str], settings: dict[str, str], logs: Path) -> None:
         self.name, self.command, self.settings = name, command, settings
-        self.log = LOGS / f"{name}.log"
+        self.log = logs / f"{name}.log"
         self.kills = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -104,8 +104,8 @@ class World:
         # Short, and open to the database's user: see `running_city`.
         self.home = Path(tempfile.mkdtemp(prefix="metropolis-crash-"))
         self.home.chmod(0o755)
-        shutil.rmtree(LOGS, ignore_errors=True)
-        LOGS.mkdir(parents=True)
+        self.logs = LOGS / self.home.name
+        self.logs.mkdir(parents=True)
         self.city = City(port=quiet_port(), data=self.home / "data")
         payments = quiet_port()
         while payments == self.city.port:
@@ -118,7 +118,7 @@ class World:
         self.server = Server(
             "city",
             [str(PROGRAM), "run", "--port", str(self.city.port), "--data", str(self.city.data), "--config", str(self.config)],
-            self.keys,
+            self.keys, self.logs,
         )
         self.simulator = Server(
             "simulator",
@@ -126,7 +126,7 @@ class World:
                 str(PROGRAM), "simulate-payments", "--port", str(payments), "--journal", str(self.home / "payments.journal"),
                 "--webhook-url", self.city.url("", "/payments/webhook"), "--allow-faults",
             ],
-            keys,
+            keys, self.logs,
         )
 
     def start(self) -> None:
@@ -185,10 +185,15 @@ class World:
         )
 
     def end(self) -> None:
-        """Ends what still runs. The data stays for who wants to look."""
+        """Ends what still runs. Data and logs stay for who wants to look."""
         for server in (self.server, self.simulator):
             if server.process is not None and server.process.poll() is None:
                 server.stop()
+
+    def forget(self) -> None:
+        """Removes data and logs: nobody has to look."""
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self.logs, ignore_errors=True)
 
 
 class Killer(threading.Thread):
@@ -240,10 +245,11 @@ class Killer(threading.Thread):
     def strike(self, target: str) -> None:
         self.counts[target] += 1
         server, simulator = self.world.server, self.world.simulator
-        struck = {"city": [server], "machine": [server], "simulator": [simulator], "both": [server, simulator]}[target]
+        both = [server, simulator]
+        struck = {"city": [server], "machine": [server], "simulator": [simulator], "both": both, "all": both}[target]
         for one in self.random.sample(struck, len(struck)):
             one.kill()
-        if target == "machine":
+        if target in ("machine", "all"):
             self.world.kill_database()
         # Mostly at once; now and then the others notice that it is gone.
         if self.random.random() < 0.3:
@@ -265,6 +271,8 @@ class Notebook:
     bought: list[tuple[Caller, str, str]] = field(default_factory=list)
     customers: list[Caller] = field(default_factory=list)
     payments: list[tuple[Caller, str]] = field(default_factory=list)
+    # Paid on a page that was given up for another.
+    orphans: list[tuple[Caller, str]] = field(default_factory=list)
     # What was answered other than by an acknowledgement.
     troubles: Counter[str] = field(default_factory=Counter)
     # Requests that were sent and got no answer.
@@ -460,21 +468,17 @@ class Payer(Worker):
 
     def subscribe(self, plan: str, every: str) -> None:
         me = self.me
-        order = self.order(plan, every) | {"country": self.country}
-        placed = me.json("POST", "", "/subscribe", 201, json=order)
-        # Paid until the gateway's page says so: it may be killed too.
-        begin = time.monotonic()
-        while True:
-            self.notebook.begin("POST /checkout")
-            try:
-                paid = pay(me.client, placed["checkout"], self.card)
-                assert paid.status_code == 303, f"{me}: {paid.status_code} {paid.text}"
-                break
-            except httpx.TransportError as failure:
-                if not isinstance(failure, httpx.ConnectError):
-                    self.notebook.cut["POST /checkout"] += 1
-                assert time.monotonic() - begin < PATIENCE, f"{me}: the gateway does not answer"
-                time.sleep(0.1)
+        # Some wanted something else first, and pay that page as well: the money goes back. Refunds wait for the timetable,
+        # so most of these come early.
+        other = None
+        if self.count <= 2 or self.count % 10 == 0:
+            order = {"plan": "premium", "every": "month", "country": self.country}
+            other = me.json("POST", "", "/subscribe", 201, json=order)
+        placed = me.json("POST", "", "/subscribe", 201, json=self.order(plan, every) | {"country": self.country})
+        self.pay(me, placed["checkout"])
+        if other:
+            self.pay(me, other["checkout"])
+            self.notebook.orphans.append((me, other["payment"]))
         if self.random.random() < 0.5:
             self.come_back(me, placed["payment"])
         else:
@@ -482,6 +486,22 @@ class Payer(Worker):
             self.until(me, RECONCILED, lambda: (self.held(me) or {}).get("state") == "active", "the subscription is active")
         self.notebook.payments.append((me, placed["payment"]))
         self.notebook.bought.append((me, plan, every))
+
+    def pay(self, me: Caller, checkout: str) -> None:
+        """Until the gateway's page says that it is done: the gateway is killed too."""
+        begin = time.monotonic()
+        while True:
+            self.notebook.begin("POST /checkout")
+            try:
+                paid = pay(me.client, checkout, self.card)
+            except httpx.TransportError as failure:
+                if not isinstance(failure, httpx.ConnectError):
+                    self.notebook.cut["POST /checkout"] += 1
+                assert time.monotonic() - begin < PATIENCE, f"{me}: the gateway does not answer"
+                time.sleep(0.1)
+                continue
+            assert paid.status_code == 303, f"{me}: {paid.status_code} {paid.text}"
+            return
 
     def held(self, me: Caller) -> dict[str, Any] | None:
         return me.json("GET", "", "/subscription").get("subscription")
@@ -531,7 +551,7 @@ class Payer(Worker):
             code = answer.json().get("code")
             self.notebook.troubles[f"change: {answer.status_code} {code}"] += 1
             assert answer.status_code == 409 and code in (
-                "paymentUnderWay", "changedMeanwhile", "noChange", "underWay", "otherAmount"
+                "paymentUnderWay", "changedMeanwhile", "noChange", "underWay", "otherAmount",
             ), f"{me}: {answer.status_code} {answer.text}"
             if code in ("paymentUnderWay", "underWay", "otherAmount"):
                 if time.monotonic() - begin > patience:

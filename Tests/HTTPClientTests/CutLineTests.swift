@@ -112,7 +112,8 @@ extension HTTPClientError {
     defer { server.stop() }
     let began = ContinuousClock.now
     #expect(await kind(post(server.url, timeout: .milliseconds(300))) == "unknown")
-    #expect(ContinuousClock.now - began < .seconds(3))
+    // Long, for a machine where all suites begin at once; a hang is longer.
+    #expect(ContinuousClock.now - began < .seconds(30))
   }
 
   @Test("no time left before the first byte: not sent")
@@ -158,7 +159,7 @@ extension HTTPClientError {
     let tasks = (0..<2).map { _ in
       Task { () -> String in
         do {
-          _ = try await client.send(.init(url: url))
+          _ = try await client.send(.init(url: url, timeout: .seconds(300)))
           return "answered"
         } catch { return (error as? HTTPClientError)?.kind ?? "?" }
       }
@@ -166,7 +167,7 @@ extension HTTPClientError {
     try await Task.sleep(for: .milliseconds(200))
     for task in tasks { task.cancel() }
     for task in tasks { #expect(await task.value == "cancelled") }
-    #expect(ContinuousClock.now - began < .milliseconds(900))
+    #expect(ContinuousClock.now - began < .seconds(30))
   }
 
   @Test("a body or a head over its limit: too large")

@@ -41,8 +41,11 @@ import Testing
   /// October: an invoice. November: its payment, an invoice in dollars with tax, a day's revenue, its split, points, and a credit.
   private static func fill(_ bench: Bench) async throws {
     let (krw, usd) = (Currency.krw, Currency.usd)
+    // Each a minute after the one before: entries of one millisecond have no order.
+    var minute = 10
     func post(_ key: String, _ code: String, on day: String, _ postings: [(LedgerAccount, Int64)]) async throws {
-      bench.clock.set("\(day)T03:00:00Z")
+      minute += 1
+      bench.clock.set("\(day)T03:\(minute):00Z")
       try await bench.ledger.post(
         try Entry(
           key: key, description: code, details: ["invoice": .string(invoice)], occurred: bench.clock.domain.now(),
@@ -200,10 +203,10 @@ import Testing
       let rows = try await Self.text(bench, .csv).split(separator: "\r\n").map {
         $0.split(separator: ",", omittingEmptySubsequences: false)
       }
-      #expect(rows.count == 14)
+      #expect(rows.count == 15)
       #expect(rows.allSatisfy { $0.count == TableRenderer.columns.count })
       #expect(rows[0].map(String.init) == TableRenderer.columns)
-      #expect(rows[1][0] == "2026-11-01" && rows[1][1] == "2026-11-01T03:00:00.000Z")
+      #expect(rows[1][0] == "2026-11-01" && rows[1][1] == "2026-11-01T03:12:00.000Z")
       #expect(
         rows[2][3...].map(String.init) == [
           "2", "payment:1", "payment.received", "receivable:\(Self.payer.text):KRW", "Assets:Dreamseed-Kr:Receivable", "",

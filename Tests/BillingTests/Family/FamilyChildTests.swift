@@ -36,7 +36,7 @@ import Testing
       // The last seat, so that the second click finds it taken by the first.
       let children = try await withThrowingTaskGroup(of: PersonID.self) { group in
         for _ in 0..<4 {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask { try await family.addChild(house.draft(), by: house.owner) }
         }
         return try await group.reduce(into: Set<PersonID>()) { $0.insert($1) }
@@ -81,7 +81,7 @@ import Testing
       try await house.joined()
       let refusals = try await withThrowingTaskGroup(of: FamilyRefusal?.self) { group in
         for (name, shown) in [("haneul", "하늘"), ("byeol", "별")] {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask {
             try await house.refusal { _ = try await family.addChild(house.draft(name, shown), by: house.owner) }
           }

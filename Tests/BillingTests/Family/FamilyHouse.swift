@@ -96,7 +96,9 @@ struct FamilyHouse: Sendable {
   var owner: PersonID { shop.person }
   var family: FamilyService { shop.billing.family(people: people, progress: progress) }
   /// The same as another node has it.
-  func node() -> FamilyService { shop.node().billing.family(people: people, progress: progress) }
+  func node() async throws -> FamilyService {
+    try await shop.node().billing.family(people: people, progress: progress)
+  }
 
   /// The secret of a new invitation's link.
   func invite(_ label: String = "언니", by owner: PersonID? = nil) async throws -> String {
@@ -167,7 +169,7 @@ func withFamily(seats: Int, _ body: (FamilyHouse) async throws -> Void) async th
         gateway: gateway, gatewayOrigins: []),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await billing.prepare()
-    let house = FamilyHouse(shop: Shop(bench: bench, gateway: gateway, billing: billing))
+    let house = FamilyHouse(shop: Shop(bench: bench, gateway: gateway, billing: billing, person: .anyone))
     try await house.shop.subscribe(Shop.order("family"))
     try await body(house)
   }

@@ -54,7 +54,7 @@ import Testing
       let link = try await house.invite()
       let refusals = try await withThrowingTaskGroup(of: FamilyRefusal?.self) { group in
         for _ in 0..<8 {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask { try await house.refusal { try await family.join(link, by: .anyone) } }
         }
         return try await group.reduce(into: [FamilyRefusal?]()) { $0.append($1) }
@@ -72,7 +72,7 @@ import Testing
       for _ in 0..<4 { links.append(try await house.invite()) }
       let refusals = try await withThrowingTaskGroup(of: FamilyRefusal?.self) { group in
         for link in links {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask { try await house.refusal { try await family.join(link, by: .anyone) } }
         }
         return try await group.reduce(into: [FamilyRefusal?]()) { $0.append($1) }
@@ -97,7 +97,7 @@ import Testing
       let guest = PersonID.anyone
       let refusals = try await withThrowingTaskGroup(of: FamilyRefusal?.self) { group in
         for link in links {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask { try await house.refusal { try await family.join(link, by: guest) } }
         }
         return try await group.reduce(into: [FamilyRefusal?]()) { $0.append($1) }

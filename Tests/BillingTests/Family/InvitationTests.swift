@@ -59,7 +59,7 @@ import Testing
     try await withFamily { house in
       let invited = try await withThrowingTaskGroup(of: FamilyService.Invited.self) { group in
         for _ in 0..<4 {
-          let family = house.node()
+          let family = try await house.node()
           group.addTask { try await family.invite("언니", by: house.owner, key: "k") }
         }
         return try await group.reduce(into: [FamilyService.Invited]()) { $0.append($1) }

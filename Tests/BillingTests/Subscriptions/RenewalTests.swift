@@ -16,8 +16,9 @@ import Testing
         shop.bench.clock.set("2024-\(day)T00:30:00Z")
         try await shop.billing.tick()
         // The same minute again, on two nodes at once, does nothing.
-        async let once: Void = shop.node().billing.tick()
-        async let twice: Void = shop.node().billing.tick()
+        let (first, second) = (try await shop.node(), try await shop.node())
+        async let once: Void = first.billing.tick()
+        async let twice: Void = second.billing.tick()
         _ = try await (once, twice)
       }
       let starts = try await shop.database.query(

@@ -16,7 +16,11 @@ struct Shop: Sendable {
   var database: Database { bench.database }
 
   /// The same shop as another node has it.
-  func node() -> Shop { Shop(bench: bench, gateway: gateway, billing: Shop.service(bench, gateway)) }
+  func node() async throws -> Shop {
+    let billing = Shop.service(bench, gateway)
+    try await billing.live.refresh()
+    return Shop(bench: bench, gateway: gateway, billing: billing, person: person)
+  }
 
   fileprivate static func service(_ bench: Bench, _ gateway: ScriptedGateway) -> BillingService {
     BillingService(
@@ -92,7 +96,7 @@ struct Shop: Sendable {
 func withShop(at now: String = "2026-11-21T00:00:00Z", _ body: (Shop) async throws -> Void) async throws {
   try await withBilling(.shop, at: now) { bench in
     let gateway = ScriptedGateway()
-    let shop = Shop(bench: bench, gateway: gateway, billing: Shop.service(bench, gateway))
+    let shop = Shop(bench: bench, gateway: gateway, billing: Shop.service(bench, gateway), person: .anyone)
     try await shop.billing.prepare()
     try await body(shop)
     let trial = try await shop.billing.ledger.trialBalance()

@@ -54,7 +54,7 @@ import Testing
   @Test func theSameOrderTwiceIsOnePayment() async throws {
     try await withShop { shop in
       let payments = try await withThrowingTaskGroup(of: UUID?.self) { group in
-        for _ in 0..<8 { group.addTask { try await shop.node().start(Shop.order("premium"), by: shop.person)?.id } }
+        for _ in 0..<8 { group.addTask { try await shop.node().start(Shop.order("premium"))?.id } }
         return try await group.reduce(into: Set<UUID?>()) { $0.insert($1) }
       }
       #expect(payments.count == 1)
@@ -153,7 +153,7 @@ import Testing
       let seen = try await shop.subscribe(Shop.order("student", chosen: [.univprep]))
       let outcomes = await withTaskGroup(of: Bool.self) { group in
         for plan in ["premium", "family", "premium", "family"] {
-          group.addTask { (try? await shop.node(as: shop.person).change(to: plan, revision: seen.revision)) != nil }
+          group.addTask { (try? await shop.node().change(to: plan, revision: seen.revision)) != nil }
         }
         return await group.reduce(into: [Bool]()) { $0.append($1) }
       }
@@ -183,13 +183,5 @@ import Testing
       _ = try await shop.subscriptions.choose([.univprep], by: shop.person, revision: nil)
       #expect(try await shop.current()?.terms.chosen == [.univprep])
     }
-  }
-}
-
-extension Shop {
-  func node(as person: PersonID) -> Shop { Shop(bench: bench, gateway: gateway, billing: node().billing, person: person) }
-
-  init(bench: Bench, gateway: ScriptedGateway, billing: BillingService) {
-    self.init(bench: bench, gateway: gateway, billing: billing, person: .anyone)
   }
 }
