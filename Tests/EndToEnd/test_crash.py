@@ -13,6 +13,7 @@ import os
 import random
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,7 +21,8 @@ from typing import Any
 import pytest
 
 from city import api_client, eventually
-from soak import RECONCILED, Asker, Caller, Killer, Learner, Notebook, Payer, Worker, World
+from clients import RECONCILED, Asker, Caller, Learner, Notebook, Payer, Worker
+from soak import Killer, World
 
 SECONDS = float(os.environ.get("METROPOLIS_SOAK_SECONDS", "65"))
 # By hand there is time for what the timetable does by itself; otherwise the payer looks at what is open.
@@ -34,7 +36,11 @@ def world() -> Iterator[World]:
     """A city and a simulator of this test alone."""
     world = World()
     try:
-        world.start()
+        try:
+            world.start()
+        except AssertionError as failure:
+            failure.add_note(f"logs are in {world.logs}, the data stays in {world.home}\n{world.server.tail()}")
+            raise
         yield world
     finally:
         world.end()
@@ -49,7 +55,10 @@ def test_what_was_acknowledged_is_there_once(world: World) -> None:
         settled(world, notebook)
         print(f"settled after {time.monotonic() - begin:.0f} s")
         faults = [
-            *questions(world, notebook), *items(world, notebook), *money(world, notebook), *subscriptions(world, notebook),
+            *questions(world, notebook),
+            *items(world, notebook),
+            *money(world, notebook),
+            *subscriptions(world, notebook),
             *records(world, notebook),
         ]
         verified = world.command("audit", "verify")
@@ -60,7 +69,7 @@ def test_what_was_acknowledged_is_there_once(world: World) -> None:
                 faults.append(f"the {server.name} did not stop in order: status {status}")
         assert not faults, f"{len(faults)} faults:\n  " + "\n  ".join(faults[:60])
     except Exception as failure:
-        failure.add_note(f"seed {seed} (METROPOLIS_SOAK_SEED={seed}); logs are in {world.logs}, the data stays in {world.home}")
+        failure.add_note(f"again: METROPOLIS_SOAK_SEED={seed}; logs are in {world.logs}, the data stays in {world.home}")
         raise
     world.forget()
     print(f"{time.monotonic() - begin:.0f} s in all")
@@ -71,7 +80,7 @@ def traffic(world: World, seed: int) -> Notebook:
     notebook, stop = Notebook(), threading.Event()
     kinds = [Asker, Asker, Learner, Learner, Payer, Payer, Payer]
     workers: list[Worker] = [kind(world, notebook, seed, number, stop) for number, kind in enumerate(kinds)]
-    killer = Killer(world, notebook, seed, SECONDS, LEAST_KILLS)
+    killer = Killer(world, notebook.moments, seed, SECONDS, LEAST_KILLS)
     for thread in (*workers, killer):
         thread.start()
     # Nobody has to go on when one has failed.
@@ -89,13 +98,17 @@ def traffic(world: World, seed: int) -> Notebook:
             look(world, notebook)
         time.sleep(1)
         failures = [(worker.name, worker.failure) for worker in workers if worker.failure]
+    # The last of them may have failed since.
+    failures = [(thread.name, thread.failure) for thread in (*workers, killer) if thread.failure]
     print(
-        f"killed {dict(killer.counts)}: the city {world.server.kills} times, the simulator {world.simulator.kills} times\n"
-        f"acknowledged {len(notebook.questions)} questions, {len(notebook.items)} items, {len(notebook.bought)} purchases by "
-        f"{len(notebook.customers)} customers, {len(notebook.orphans)} paid for nothing; {len(notebook.exhausted)} allowances used up\n"
+        f"killed {dict(killer.counts)}: the city {world.server.kills} times, the simulator {world.simulator.kills}\n"
+        f"acknowledged {len(notebook.questions)} questions, {len(notebook.items)} items, "
+        f"{len(notebook.bought)} purchases by {len(notebook.customers)} customers, "
+        f"{len(notebook.orphans)} paid for nothing; {len(notebook.exhausted)} allowances used up\n"
         f"cut off and sent again {dict(notebook.cut)}\n"
         f"the longest wait {notebook.longest:.1f} s; other answers: {dict(notebook.troubles)}")
-    assert not failures, "\n".join(f"{name}: {failure!r}" for name, failure in failures)
+    assert not failures, "\n".join(
+        f"{name}: " + "".join(traceback.format_exception(failure)[-3:]) for name, failure in failures)
     hanging = [worker.name for worker in workers if worker.is_alive()]
     assert not hanging, f"still not done: {hanging}"
     # Once more, with all of it: what was acknowledged a moment ago counts too, and nothing is answered from memory.
@@ -110,7 +123,7 @@ def traffic(world: World, seed: int) -> Notebook:
 
 
 def look(world: World, notebook: Notebook) -> None:
-    """What a payer does who doesn't wait for the timetable: she looks at her payment. Its owner alone may, so all try."""
+    """What a payer does who doesn't wait for the timetable: she looks at her payment. Only its owner may, so all try."""
     for payment in world.rows("SELECT id FROM billing.payment WHERE state IN ('created', 'pending')"):
         for customer in notebook.customers:
             customer.call("GET", world.city.url("", f"/payments/{payment['id']}/return"))
@@ -166,8 +179,10 @@ def questions(world: World, notebook: Notebook) -> list[str]:
     """By their ids in each asker's own list, and by their titles in the table: one of each."""
     faults = []
     for asker, ids in by_caller(notebook.questions).items():
-        faults += differences("question", ids, (q["id"] for q in pages(asker, "jeju", "/me/questions", "questions", "after")))
-    doubled = world.rows("SELECT title, count(*) FROM t_jeju.question WHERE title LIKE 'Asker-%' GROUP BY 1 HAVING count(*) > 1")
+        own = pages(asker, "jeju", "/me/questions", "questions", "after")
+        faults += differences("question", ids, (question["id"] for question in own))
+    doubled = world.rows(
+        "SELECT title, count(*) FROM t_jeju.question WHERE title LIKE 'Asker-%' GROUP BY 1 HAVING count(*) > 1")
     return faults + [f"question “{row['title']}” is there {row['count']} times" for row in doubled]
 
 
@@ -199,7 +214,8 @@ def money(world: World, notebook: Notebook) -> list[str]:
         row["id"]: row for row in world.rows(
             "SELECT p.id, p.state, p.amount, p.currency, p.invoice, i.status, i.number, i.total - i.credit AS payable, "
             "(SELECT count(*) FROM billing.ledger_entry AS e WHERE e.key = 'payment:' || p.id) AS booked, "
-            "(SELECT coalesce(sum(r.amount), 0) FROM billing.refund AS r WHERE r.payment = p.id AND r.state = 'succeeded') AS given "
+            "(SELECT coalesce(sum(r.amount), 0) FROM billing.refund AS r "
+            "WHERE r.payment = p.id AND r.state = 'succeeded') AS given "
             "FROM billing.payment AS p JOIN billing.invoice AS i ON i.id = p.invoice")
     }
     cash: Counter[str] = Counter()
@@ -222,11 +238,13 @@ def money(world: World, notebook: Notebook) -> list[str]:
                 faults.append(f"payment {payment} is otherwise at the simulator: {paid}")
             if not paid and payment["booked"]:
                 faults.append(f"payment {payment} is booked without money")
-            if is_kept and (payment["status"] != "paid" or not payment["number"] or payment["payable"] != payment["amount"]):
+            invoice = (payment["status"], bool(payment["number"]), payment["payable"])
+            if is_kept and invoice != ("paid", True, payment["amount"]):
                 faults.append(f"payment {payment} has not paid its invoice")
     for _, payment_id in notebook.payments:
-        if payments.get(payment_id, {}).get("state") != "succeeded":
-            faults.append(f"payment {payment_id} was acknowledged: {payments.get(payment_id, 'the city does not know it')}")
+        payment = payments.get(payment_id, {})
+        if payment.get("state") != "succeeded":
+            faults.append(f"payment {payment_id} was acknowledged: {payment or 'the city does not know it'}")
     for _, payment_id in notebook.orphans:
         orphan = payments.get(payment_id, {})
         if orphan.get("state") != "abandoned" or orphan["given"] != orphan["amount"]:
@@ -259,8 +277,8 @@ def subscriptions(world: World, notebook: Notebook) -> list[str]:
         held = customer.json("GET", "", "/subscription")["subscription"]
         if (held["terms"]["plan"], held["terms"]["every"], held["state"]) != (*terms[-1], "active"):
             faults.append(f"{customer} bought {terms[-1]} at last and has {held}")
-        paid = [
-            invoice for invoice in pages(customer, "", "/invoices", "invoices", "before") if invoice["status"] == "paid"]
+        invoices = pages(customer, "", "/invoices", "invoices", "before")
+        paid = [invoice["number"] for invoice in invoices if invoice["status"] == "paid"]
         if len(paid) != len(terms):
             faults.append(f"{customer} bought {len(terms)} times and has {len(paid)} paid invoices: {paid}")
     faults += [f"subscription {row['id']} is {row['status']} without a paid invoice" for row in world.rows(

@@ -25,7 +25,7 @@ extension City {
     .init("partitions.ahead", .daily(hour: 3, minute: 0), queue: housekeeping),
     .init("requests.purge", .daily(hour: 3, minute: 30), queue: housekeeping),
     .init("jobs.trim", .every(.hours(1)), queue: housekeeping),
-    .init("billing.tick", .every(.seconds(60)), queue: billingQueue),
+    .init("billing.tick", .every(.seconds(15)), queue: billingQueue),
     .init("finance.tick", .every(.hours(1)), queue: billingQueue),
   ]
   static let billingQueue = JobQueue.Settings("billing", concurrency: 1, attempts: 3, lease: .seconds(600))
