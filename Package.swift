@@ -113,6 +113,9 @@ let package = Package(
     .executableTarget(
       name: "metropolis-bench-peer", dependencies: [hummingbird, httpTypes, nio, "CArgon2"], path: "Benchmarks/BarePeer",
       swiftSettings: settings),
+    .executableTarget(
+      name: "metropolis-bench", dependencies: ["Billing", "Database", "Jobs", "Kit", logging], path: "Benchmarks/InProcess",
+      swiftSettings: settings),
     .executableTarget(name: "embed-resources", path: "Plugins/EmbedTool", swiftSettings: settings),
     .plugin(
       name: "EmbedResources", capability: .buildTool(), dependencies: ["embed-resources"], path: "Plugins/EmbedResources"),

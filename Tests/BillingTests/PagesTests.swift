@@ -68,11 +68,11 @@ import Web
       }
       // The cheapest that lifts the limit stands out, alone.
       #expect(page.body.components(separatedBy: "지금 필요한 요금제").count == 2)
-      #expect(page.body.contains(#"href="/subscribe?plan=student&amp;every=month""#))
+      #expect(page.body.contains(#"href="/subscribe?plan=student&amp;every=month&amp;tenant=univprep""#))
       #expect(!page.body.contains("plan=free") && !page.body.contains("1년씩 결제"))
       #expect(!page.body.contains("billing."), "a text is missing")
       let english = try await get("/plans", bench, as: .anyone, language: "en")
-      for words in ["$39.99", "This is what you have", "1 of UnivPrepAI · majorprep: item without limit"] {
+      for words in ["$39.99", "This is what you have", "UnivPrepAI or majorprep (choose 1): unlimited item"] {
         #expect(english.body.contains(words), "\(words)")
       }
       #expect(!english.body.contains("What you need now"))
@@ -96,7 +96,8 @@ import Web
       let page = try await get("/plans?every=year&feature=prep.item&tenant=univprep", bench)
       for words in [
         "499,000원", "$399.90", "99,800원 아껴요", "유니브프렙AI 요금제", "SAT 집중 시작하기", "9,900원",
-        #"href="/subscribe?plan=premium&amp;every=year""#, #"href="/subscribe?plan=univprep-sat&amp;every=month""#,
+        #"href="/subscribe?plan=premium&amp;every=year&amp;tenant=univprep""#,
+        #"href="/subscribe?plan=univprep-sat&amp;every=month&amp;tenant=univprep""#,
         #"href="/plans?every=month&amp;feature=prep.item&amp;tenant=univprep""#,
       ] {
         #expect(page.body.contains(words), "\(words)")

@@ -68,6 +68,16 @@ struct AccountStore: Sendable {
     return try BillingAccount(row: row)
   }
 
+  /// The same of the account that has a subscription; `nil` when there is no such subscription.
+  func lock(holding subscription: UUID, in transaction: Transaction) async throws -> BillingAccount? {
+    try await transaction.one(
+      """
+      SELECT * FROM \(schema).billing_account
+      WHERE id = (SELECT s.account FROM \(schema).subscription AS s WHERE s.id = \(subscription)) FOR UPDATE
+      """
+    ).map { try BillingAccount(row: $0) }
+  }
+
   /// The account a person pays with, opened when she has none; locked.
   ///
   /// The country, and the currency with it, may change until something was bought.

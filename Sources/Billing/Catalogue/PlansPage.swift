@@ -22,7 +22,12 @@ extension BillingService {
       lifting = catalogue.plans(lifting: feature, at: tenant).map(\.plan.id)
     }
     let every = visit.query("every").flatMap(BillingInterval.init(rawValue:)) ?? .month
-    let cards = PlanCards(catalogue: catalogue, every: every, best: lifting.first, visit: visit)
+    var held: PlanID?
+    if let person = visit.session?.person {
+      let current = try await billing.subscriptions.held(by: person)?.subscription
+      held = current.flatMap { $0.isLive ? $0.terms.plan : nil } ?? catalogue.onSale.first(where: \.isFree)?.id
+    }
+    let cards = PlanCards(catalogue: catalogue, every: every, best: lifting.first, held: held, visit: visit)
     let page = Page(
       "billing.plans", title: visit.text("billing.plans.title"),
       [
@@ -42,6 +47,8 @@ struct PlanCards {
   /// The interval whose prices are shown, where a plan has them.
   let every: BillingInterval
   let best: PlanID?
+  /// What the reader has.
+  var held: PlanID?
   let visit: Visit
   /// Shown to who sells it: the button is only shown.
   var isPreview = false
@@ -75,6 +82,9 @@ struct PlanCards {
     }
   }
 
+  /// Where the reader comes from: what the order proposes as her choice.
+  private var place: String { visit.query("tenant").flatMap { TenantID($0) }.map { "&tenant=\($0.text)" } ?? "" }
+
   func card(_ plan: Plan, isNested: Bool) -> [String: any Sendable] {
     let words = GrantWords(catalogue: catalogue, visit: visit)
     let name = plan.name(visit.language)
@@ -85,13 +95,16 @@ struct PlanCards {
     let grants = words.lines(of: plan)
     var card: [String: any Sendable] = [
       "id": plan.id.text, "name": name, "isFree": plan.isFree, "isBest": best == plan.id, "isNested": isNested,
-      "isPreview": isPreview,
+      "isPreview": isPreview, "isHeld": held == plan.id, "isPaid": !plan.isFree,
       "price": visit.format.money(prices.first ?? Money(0, order[0])),
       "every": visit.text("billing.every.\(every.rawValue)"), "grants": grants, "hasGrants": !grants.isEmpty,
-      "url": "/subscribe?plan=\(plan.id)&every=\(every.rawValue)", "start": visit.text("billing.plans.start", ["plan": name]),
+      "url": "/subscribe?plan=\(plan.id)&every=\(every.rawValue)\(place)",
+      "start": visit.text("billing.plans.start", ["plan": name]),
     ]
     if let summary = plan.summary { card["summary"] = summary(visit.language) }
-    if prices.count > 1 { card["otherPrice"] = prices.dropFirst().map(visit.format.money).joined(separator: " · ") }
+    if prices.count > 1 {
+      card["otherPrice"] = visit.text("billing.plans.elsewhere", ["amount": visit.format.money(prices[1])])
+    }
     if every == .year, let price = prices.first, let month = plan.price(in: price.currency, every: .month) {
       let saved = month.minorUnits * 12 - price.minorUnits
       if saved > 0 {

@@ -24,6 +24,7 @@ public struct EntitlementService: Sendable {
   private let clock: DomainClock
   private let timeZone: TimeZone
   private let cache = SharedUsageCache()
+  private let calendar = MonthCalendar()
   private let holdings = Holdings()
   private let plansHeld: @Sendable (PersonID) async throws -> [HeldPlan]
 
@@ -58,7 +59,7 @@ public struct EntitlementService: Sendable {
 
   /// Tells what is left; never counts.
   public func check(_ person: PersonID, _ feature: String, at tenant: TenantID) async throws -> Allowance {
-    let month = UsageMonth(clock.now(), in: timeZone)
+    let month = calendar.month(at: clock.now(), in: timeZone)
     switch try await entitlement(of: person, to: feature, at: tenant) {
     case .none: return .none
     case .unlimited: return .unlimited
@@ -75,7 +76,7 @@ public struct EntitlementService: Sendable {
   @discardableResult
   public func consume(_ person: PersonID, _ feature: String, at tenant: TenantID, key: UUID) async throws -> Allowance {
     let now = clock.now()
-    let month = UsageMonth(now, in: timeZone)
+    let month = calendar.month(at: now, in: timeZone)
     switch try await entitlement(of: person, to: feature, at: tenant) {
     case .none: throw quotaExceeded(feature, at: tenant, limit: 0, used: 0, in: month)
     case .unlimited: return .unlimited
@@ -134,7 +135,7 @@ public struct EntitlementService: Sendable {
   }
 
   private func allowance(_ pools: [GrantSet.Pool], used: Int, in month: UsageMonth) -> Allowance {
-    .limited(limit: pools.reduce(0) { $0 + $1.limit }, used: used, renews: month.next.start(in: timeZone))
+    .limited(limit: pools.reduce(0) { $0 + $1.limit }, used: used, renews: calendar.end(of: month, in: timeZone))
   }
 }
 
@@ -150,4 +151,30 @@ private final class SharedUsageCache: Sendable {
     cache.withLock { $0.keep(used, for: .init(person: person, start: start), readAfter: act, at: .now) }
   }
   func acted(_ person: PersonID, in months: [CivilDate]) { cache.withLock { $0.acted(person, in: months) } }
+}
+
+/// The month that is now, and when it ends: a time zone's rules are asked once a month instead of at every check.
+private final class MonthCalendar: Sendable {
+  private struct Known {
+    let month: UsageMonth
+    let begin, end: Instant
+  }
+
+  private let known = Mutex<Known?>(nil)
+
+  func month(at now: Instant, in zone: TimeZone) -> UsageMonth {
+    if let known = known.withLock({ $0 }), known.begin <= now, now < known.end { return known.month }
+    return know(UsageMonth(now, in: zone), in: zone).month
+  }
+
+  func end(of month: UsageMonth, in zone: TimeZone) -> Instant {
+    if let known = known.withLock({ $0 }), known.month == month { return known.end }
+    return know(month, in: zone).end
+  }
+
+  private func know(_ month: UsageMonth, in zone: TimeZone) -> Known {
+    let fresh = Known(month: month, begin: month.start.start(in: zone), end: month.next.start(in: zone))
+    known.withLock { $0 = fresh }
+    return fresh
+  }
 }

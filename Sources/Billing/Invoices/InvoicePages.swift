@@ -70,9 +70,9 @@ extension BillingService {
         "isOpen": invoice.status == .open, "isPaid": invoice.status == .paid,
       ]
     }
-    let page = Page(
-      "billing.invoices", title: visit.text("billing.invoice.listTitle"),
-      ["rows": rows, "isEmpty": rows.isEmpty, "nextURL": next.map { "/invoices?before=\($0.text)" }])
+    var model: [String: any Sendable] = ["rows": rows, "isEmpty": rows.isEmpty]
+    if let next { model["nextURL"] = "/invoices?before=\(next.text)" }
+    let page = Page("billing.invoices", title: visit.text("billing.invoice.listTitle"), model)
     return .page(page, json: InvoicesView(invoices: shown.map { InvoiceView($0, []) }, next: next?.text))
   }
 
@@ -174,12 +174,11 @@ struct InvoiceSheet {
 
   func document(_ visit: Visit) -> InvoiceDocument {
     InvoiceDocument(
-      title: title(visit),
-      seller: [
-        visit.text("billing.invoice.seller"), seller?.name ?? invoice.entity,
-        seller.map { Countries.name($0.country, visit.language) } ?? "",
-      ],
-      buyer: [visit.text("billing.invoice.buyer"), buyer, Countries.name(country, visit.language)], facts: facts(visit),
+      // The number stands among the facts and at each foot; the heading needs no second one.
+      title: visit.text("billing.invoice.kind.\(invoice.kind == .creditNote ? "creditNote" : "invoice")"),
+      seller: [seller?.name ?? invoice.entity, seller.map { Countries.name($0.country, visit.language) } ?? ""],
+      buyer: [buyer, Countries.name(country, visit.language)], sellerHeading: visit.text("billing.invoice.seller"),
+      buyerHeading: visit.text("billing.invoice.buyer"), facts: facts(visit),
       columns: (
         visit.text("billing.invoice.what"), visit.text("billing.invoice.period"), visit.text("billing.invoice.amount")
       ), lines: rows(visit), totals: totals(visit), notes: [visit.text("billing.invoice.note")], language: visit.language.rawValue

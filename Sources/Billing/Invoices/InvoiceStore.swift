@@ -86,16 +86,16 @@ struct InvoiceStore: Sendable {
     let id = UUID.v7(at: now)
     let split = InvoiceStore.sum(lines, account.currency)
     let kind: Invoice.Kind = corrects == nil ? .invoice : .creditNote
-    try await write(lines, of: id, in: transaction)
-    let number = try await number(at: now, in: transaction)
     let row = try await transaction.one(
       """
+      WITH \(sql: numberAndLines(lines, of: id, now: now))
       INSERT INTO \(schema).invoice
         (id, account, subscription, entity, kind, reason, number, currency, country, status, total, supply, tax, credit,
          corrects, created_at, issued_at, issued_on)
-      VALUES (\(id), \(account.id), \(subscription), \(entity), \(kind.rawValue), \(reason.rawValue), \(number),
+      SELECT \(id), \(account.id), \(subscription), \(entity), \(kind.rawValue), \(reason.rawValue), issued.number,
         \(account.currency.rawValue), \(account.country), 'open', \(split.total.minorUnits), \(split.supply.minorUnits),
-        \(split.tax.minorUnits), \(credit.minorUnits), \(corrects), \(now), \(now), \(CivilDate(now, in: timeZone)))
+        \(split.tax.minorUnits), \(credit.minorUnits), \(corrects), \(now), \(now), \(CivilDate(now, in: timeZone))
+      FROM issued CROSS JOIN written
       RETURNING *
       """)
     guard let row else { throw Problem(.internalError) }
@@ -107,13 +107,12 @@ struct InvoiceStore: Sendable {
   /// Gives a draft its number and books it.
   /// - Parameter lines: those of its effect, with the periods they have today.
   func issue(_ draft: Invoice, lines: [InvoiceLine], now: Instant, in transaction: Transaction) async throws -> Invoice {
-    try await write(lines, of: draft.id, in: transaction)
-    let number = try await number(at: now, in: transaction)
     let row = try await transaction.one(
       """
-      UPDATE \(schema).invoice
-      SET status = 'open', number = \(number), issued_at = \(now), issued_on = \(CivilDate(now, in: timeZone))
-      WHERE id = \(draft.id) AND status = 'draft' RETURNING *
+      WITH \(sql: numberAndLines(lines, of: draft.id, now: now))
+      UPDATE \(schema).invoice AS i
+      SET status = 'open', number = issued.number, issued_at = \(now), issued_on = \(CivilDate(now, in: timeZone))
+      FROM issued CROSS JOIN written WHERE i.id = \(draft.id) AND i.status = 'draft' RETURNING i.*
       """)
     guard let row else { throw Problem(.conflict, ["reason": "invoice"]) }
     let invoice = try Invoice(row: row)
@@ -158,29 +157,32 @@ struct InvoiceStore: Sendable {
       supply: lines.reduce(zero) { $0 + $1.split.supply }, tax: lines.reduce(zero) { $0 + $1.split.tax })
   }
 
-  private func number(at now: Instant, in transaction: Transaction) async throws -> String {
+  /// The beginning of a statement that issues an invoice: `issued` is its number, `written` says that its lines are there.
+  /// Who joins both has the lines written before the invoice, as the table demands.
+  private func numberAndLines(_ lines: [InvoiceLine], of invoice: UUID, now: Instant) -> SQL {
     let year = CivilDate(now, in: timeZone).year
-    let row = try await transaction.one(
-      """
-      INSERT INTO \(schema).invoice_number AS n (entity, year, last) VALUES (\(entity), \(year), 1)
-      ON CONFLICT (entity, year) DO UPDATE SET last = n.last + 1 RETURNING last
-      """)
-    let last: Int = try row?.get("last") ?? 0
-    let digits = String(last)
-    return "\(entity.uppercased())-\(year)-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits)"
-  }
-
-  private func write(_ lines: [InvoiceLine], of invoice: UUID, in transaction: Transaction) async throws {
+    var values = SQL()
     for (index, line) in lines.enumerated() {
-      try await transaction.execute(
-        """
-        INSERT INTO \(schema).invoice_line
-          (invoice, line, kind, plan, plan_version, period_start, period_end, amount, supply, tax, tenants)
-        VALUES (\(invoice), \(index + 1), \(line.kind.rawValue), \(line.plan.text), \(line.version), \(line.period.start),
+      if index > 0 { values += ", " }
+      values += """
+        (\(invoice), \(index + 1), \(line.kind.rawValue), \(line.plan.text), \(line.version), \(line.period.start),
           \(line.period.end), \(line.amount.minorUnits), \(line.split.supply.minorUnits), \(line.split.tax.minorUnits),
           \(line.tenants.map(\.text)))
-        """)
+        """
     }
+    return """
+      numbered AS (
+        INSERT INTO \(schema).invoice_number AS n (entity, year, last) VALUES (\(entity), \(year), 1)
+        ON CONFLICT (entity, year) DO UPDATE SET last = n.last + 1 RETURNING last
+      ), issued AS (
+        SELECT \("\(entity.uppercased())-\(year)-") || lpad(last::text, greatest(6, length(last::text)), '0') AS number
+        FROM numbered
+      ), line AS (
+        INSERT INTO \(schema).invoice_line
+          (invoice, line, kind, plan, plan_version, period_start, period_end, amount, supply, tax, tenants)
+        VALUES \(sql: values) RETURNING 1
+      ), written AS MATERIALIZED (SELECT count(*) FROM line)
+      """
   }
 
   private func details(_ invoice: Invoice) -> [String: JSONValue] {

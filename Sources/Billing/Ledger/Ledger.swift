@@ -33,7 +33,9 @@ public struct Ledger: Sendable {
   /// - Throws: as ``post(_:in:)``.
   @discardableResult
   public func post(_ entry: Entry) async throws -> Posted {
-    try await database.transaction { try await post(entry, in: $0) }
+    // One statement is a transaction too, when nothing has to be opened first.
+    if case .posted(let posted)? = try await attempt(entry) { return posted }
+    return try await database.transaction { try await post(entry, in: $0) }
   }
 
   /// Posts an entry with its effect's transaction. The same key with the same content gives the first entry back.
@@ -41,43 +43,71 @@ public struct Ledger: Sendable {
   ///   ``LedgerError/accountDiffers(code:)``; ``Database/DatabaseError``.
   @discardableResult
   public func post(_ entry: Entry, in transaction: Transaction) async throws -> Posted {
-    let now = clock.now()
-    let id = UUID.v7(at: now)
-    let content = try entry.content()
-    let inserted = try await transaction.execute(
-      """
-      INSERT INTO \(schema).ledger_entry
-        (id, key, kind, description, details, occurred_at, posted_at, booked_on, content, reverses)
-      VALUES (\(id), \(entry.key), \(entry.kind.rawValue), \(entry.description), \(JSONValue.object(entry.details)),
-        \(entry.occurred), \(now), \(entry.booked ?? CivilDate(now, in: timeZone)),
-        sha256(convert_to(\(content), 'UTF8')), \(entry.reverses))
-      ON CONFLICT (key) DO NOTHING
-      """)
-    guard inserted == 1 else { return try await first(entry.key, content: content, in: transaction) }
-    try await open(Set(entry.postings.map(\.account)), at: now, in: transaction)
-
-    let accounts = entry.postings.map(\.account)
-    let written = try await transaction.execute(
-      """
-      INSERT INTO \(schema).ledger_posting (entry, line, account, amount, currency)
-      SELECT \(id), p.line, a.id, p.amount, a.currency
-      FROM unnest(\(accounts.map(\.code)), \(accounts.map(\.kind.rawValue)), \(accounts.map(\.currency.rawValue)),
-        \(entry.postings.map(\.amount))) WITH ORDINALITY AS p (code, kind, currency, amount, line)
-      JOIN \(schema).ledger_account AS a ON a.code = p.code AND a.kind = p.kind AND a.currency = p.currency
-      """)
-    guard written == entry.postings.count else {
-      throw LedgerError.accountDiffers(code: accounts.map(\.code).joined(separator: ", "))
+    let (now, content) = (clock.now(), try entry.content())
+    var outcome = try await write(entry, content: content, at: now, in: transaction)
+    if case .accountsMissing = outcome {
+      try await open(Set(entry.postings.map(\.account)), at: now, in: transaction)
+      outcome = try await write(entry, content: content, at: now, in: transaction)
     }
-    return Posted(id: id, isNew: true)
+    if case .posted(let posted) = outcome { return posted }
+    if let posted = try await first(entry.key, content: content, in: transaction) { return posted }
+    throw LedgerError.accountDiffers(code: entry.postings.map(\.account.code).joined(separator: ", "))
   }
 
-  /// The entry a key was posted with before.
-  private func first(_ key: String, content: String, in transaction: Transaction) async throws -> Posted {
+  private enum Written {
+    case posted(Posted)
+    case keyKnown
+    /// Nothing was written: not all accounts are there, or one is of another kind or currency.
+    case accountsMissing
+  }
+
+  /// - Returns: `nil` when the server gave the statement up because of others beside it.
+  private func attempt(_ entry: Entry) async throws -> Written? {
+    do {
+      return try await write(entry, content: try entry.content(), at: clock.now(), in: database)
+    } catch let error as DatabaseError where error.isRetryable {
+      return nil
+    }
+  }
+
+  /// Writes an entry with its postings in one statement: all of them, or nothing.
+  private func write(_ entry: Entry, content: String, at now: Instant, in executor: any SQLExecutor) async throws -> Written {
+    let id = UUID.v7(at: now)
+    let accounts = entry.postings.map(\.account)
+    let row = try await executor.one(
+      """
+      WITH wanted AS MATERIALIZED (
+        SELECT p.line, a.id, p.amount, a.currency
+        FROM unnest(\(accounts.map(\.code)), \(accounts.map(\.kind.rawValue)), \(accounts.map(\.currency.rawValue)),
+          \(entry.postings.map(\.amount))) WITH ORDINALITY AS p (code, kind, currency, amount, line)
+        JOIN \(schema).ledger_account AS a ON a.code = p.code AND a.kind = p.kind AND a.currency = p.currency
+      ), entry AS (
+        INSERT INTO \(schema).ledger_entry
+          (id, key, kind, description, details, occurred_at, posted_at, booked_on, content, reverses)
+        SELECT \(id), \(entry.key), \(entry.kind.rawValue), \(entry.description), \(JSONValue.object(entry.details)),
+          \(entry.occurred), \(now), \(entry.booked ?? CivilDate(now, in: timeZone)),
+          sha256(convert_to(\(content), 'UTF8')), \(entry.reverses)
+        WHERE (SELECT count(*) FROM wanted) = \(entry.postings.count)
+        ON CONFLICT (key) DO NOTHING RETURNING id
+      ), posting AS (
+        INSERT INTO \(schema).ledger_posting (entry, line, account, amount, currency)
+        SELECT e.id, w.line, w.id, w.amount, w.currency FROM entry AS e CROSS JOIN wanted AS w
+      )
+      SELECT EXISTS (SELECT FROM entry) AS is_new, (SELECT count(*) FROM wanted) AS accounts
+      """)
+    guard let row else { return .accountsMissing }
+    if try row.get("is_new") { return .posted(Posted(id: id, isNew: true)) }
+    return try row.get("accounts", as: Int.self) == entry.postings.count ? .keyKnown : .accountsMissing
+  }
+
+  /// The entry a key was posted with before; `nil` when it was not.
+  private func first(_ key: String, content: String, in transaction: Transaction) async throws -> Posted? {
     let row = try await transaction.one(
       """
       SELECT id, content = sha256(convert_to(\(content), 'UTF8')) AS same FROM \(schema).ledger_entry WHERE key = \(key)
       """)
-    guard let row, try row.get("same") else { throw Problem(.keyReused) }
+    guard let row else { return nil }
+    guard try row.get("same") else { throw Problem(.keyReused) }
     return Posted(id: try row.get("id"), isNew: false)
   }
 

@@ -60,7 +60,10 @@ extension BillingService {
       throw Problem(.notFound)
     }
     // A choice is asked for first, on the same page.
-    if wish.plan.choice != nil, !input.has("chosen"), !visit.wantsJSON { return choicePage(wish, visit) }
+    if wish.plan.choice != nil, !input.has("chosen"), !visit.wantsJSON {
+      let chosen = try await subscriptions.held(by: person)?.subscription.terms.chosen ?? []
+      return choicePage(wish, chosen: chosen, visit)
+    }
     try input.check()
     return try await refusing(visit) {
       let preview = try await subscriptions.preview(of: person, to: wish.plan.id, every: wish.every, chosen: wish.chosen)
@@ -71,13 +74,13 @@ extension BillingService {
     }
   }
 
-  private func choicePage(_ wish: Wish, _ visit: Visit) -> Answer {
+  private func choicePage(_ wish: Wish, chosen: [TenantID], _ visit: Visit) -> Answer {
     .page(
       Page(
         "billing.change-choice", title: visit.text("billing.change.title"),
         [
           "plan": wish.plan.id.text, "planName": wish.plan.name(visit.language), "every": wish.every.rawValue,
-          "options": tenantOptions(wish.plan.choice?.of ?? [], chosen: [], visit),
+          "options": tenantOptions(wish.plan.choice?.of ?? [], chosen: chosen.map(\.text), visit),
         ]))
   }
 

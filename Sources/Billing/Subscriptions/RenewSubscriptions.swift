@@ -10,25 +10,71 @@ extension SubscriptionService {
     var renewed = 0
     var ended = 0
     var charged = 0
+
+    static func += (a: inout Round, b: Round) {
+      a.renewed += b.renewed
+      a.ended += b.ended
+      a.charged += b.charged
+    }
   }
 
-  /// Works off everything that is due. Any number of nodes may do so at once: each account is one transaction.
+  /// Works off everything that is due, some at a time. Any number of nodes may do so at once: each account is one transaction.
   @discardableResult
   func renewDue(most: Int = 10_000) async throws -> Round {
-    var round = Round()
-    for id in try await due("status = 'active'", "period_end", most: most) {
+    var round = try await each(try await due("status = 'active'", "period_end", most: most)) { id in
       switch try await renew(id) {
       case .renewed(let invoice):
-        round.renewed += 1
-        if let invoice, try await collect(invoice) { round.charged += 1 }
-      case .ended: round.ended += 1
-      case .notDue: break
+        guard let invoice, try await collect(invoice) else { return Round(renewed: 1) }
+        return Round(renewed: 1, charged: 1)
+      case .ended: return Round(ended: 1)
+      case .notDue: return Round()
       }
     }
-    for id in try await due("status = 'past_due'", "retry_on", most: most) where try await retry(id) { round.charged += 1 }
-    for invoice in try await uncollected(most: most) where try await collect(invoice) { round.charged += 1 }
+    round += try await each(try await due("status = 'past_due'", "retry_on", most: most)) { id in
+      Round(charged: try await retry(id) ? 1 : 0)
+    }
+    round += try await each(try await uncollected(most: most)) { invoice in
+      Round(charged: try await collect(invoice) ? 1 : 0)
+    }
     for id in try await abandoned(most: most) { try await giveUpOrder(id) }
     return round
+  }
+
+  /// Does the same for all, a few at a time: one connection of the city's four is left to those who wait for a page.
+  ///
+  /// One that can't be done is logged and left for the next round: it must not hold up the others. When the database
+  /// fails, nothing more is begun, and what is under way comes to its end.
+  private func each<Item: Sendable>(
+    _ items: [Item], _ act: @escaping @Sendable (Item) async throws -> Round
+  ) async throws -> Round {
+    try await withThrowingTaskGroup(of: Result<Round, any Error>.self) { group in
+      var (round, failure) = (Round(), (any Error)?.none)
+      var rest = items[...]
+      func begin() {
+        guard let item = rest.popFirst() else { return }
+        group.addTask {
+          do {
+            return .success(try await act(item))
+          } catch let error as DatabaseError {
+            return .failure(error)
+          } catch {
+            logger.error("left for the next round", metadata: ["error": "\(error)"])
+            return .success(Round())
+          }
+        }
+      }
+      for _ in 0..<3 { begin() }
+      while let outcome = try await group.next() {
+        switch outcome {
+        case .success(let more):
+          round += more
+          if failure == nil { begin() }
+        case .failure(let error): failure = failure ?? error
+        }
+      }
+      if let failure { throw failure }
+      return round
+    }
   }
 
   enum Renewal: Sendable { case renewed(Invoice?), ended, notDue }
@@ -38,13 +84,13 @@ extension SubscriptionService {
     try await database.transaction { transaction -> Renewal in
       // Asked anew when the transaction is run again: a day that was booked meanwhile takes no invoice.
       let now = clock.now()
-      guard let found = try await subscription(id, in: transaction) else { return .notDue }
-      let account = try await accounts.lock(found.account, in: transaction)
-      guard let subscription = try await subscription(id, in: transaction), subscription.status == .active,
-        let period = subscription.period, period.end <= CivilDate(now, in: account.timeZone)
+      guard let account = try await accounts.lock(holding: id, in: transaction),
+        let due = try await dueRenewal(id, in: transaction), due.subscription.status == .active,
+        let period = due.subscription.period, period.end <= CivilDate(now, in: account.timeZone)
       else { return .notDue }
+      let subscription = due.subscription
       // An upgrade that waits for its payment was quoted for the period that is over.
-      if let draft = try await invoices.draft(of: id, in: transaction) {
+      if due.hasDraft, let draft = try await invoices.draft(of: id, in: transaction) {
         guard try await payments.abandon(invoice: draft.id, in: transaction) else { return .notDue }
         try await invoices.void(draft.id, in: transaction)
       }
@@ -53,36 +99,60 @@ extension SubscriptionService {
         try await announce(id, of: account.id, at: now, in: transaction)
         return .ended
       }
-      let (terms, plan, price) = try await renewedTerms(subscription, account, on: period.end)
+      let (terms, plan, price) = try await renewedTerms(due, account)
       let anchor = terms.every == subscription.terms.every ? subscription.anchor : period.end
       let next = BillingAnchor(anchor, every: terms.every, billDay: plan.alignment.billDay).period(containing: period.end)
       let lines = [line(.plan, terms, plan, period: next, amount: price, country: account.country)]
       let credit = try await credit(of: account, for: price, in: transaction)
-      let invoice = try await invoices.issue(
-        for: account, subscription: id, reason: .renewal, lines: lines, credit: credit, now: now, in: transaction)
-      try await transaction.execute(
-        "INSERT INTO \(schema).renewal (subscription, period_start, invoice) VALUES (\(id), \(next.start), \(invoice.id))")
-      try await transaction.execute(
+      let renewed = try await transaction.one(
         """
         UPDATE \(schema).subscription SET plan = \(terms.plan.text), plan_version = \(terms.version),
           every = \(terms.every.rawValue), chosen = \(terms.chosen.map(\.text)), anchor = \(anchor),
           period_start = \(next.start), period_end = \(next.end), next_plan = NULL, next_version = NULL, next_every = NULL,
           next_chosen = NULL, revision = revision + 1
-        WHERE id = \(id)
-        """)
+        WHERE id = \(id) RETURNING *
+        """
+      ).map { try Subscription(row: $0) }
+      guard let renewed else { return .notDue }
+      try await announce(renewed, at: now, in: transaction)
+      // Last: from its number to the COMMIT no other invoice of the seller is issued.
+      let invoice = try await invoices.issue(
+        for: account, subscription: id, reason: .renewal, lines: lines, credit: credit, now: now, in: transaction)
+      try await transaction.execute(
+        "INSERT INTO \(schema).renewal (subscription, period_start, invoice) VALUES (\(id), \(next.start), \(invoice.id))")
       if invoice.payable.minorUnits == 0 { try await invoices.markPaid(invoice.id, now: now, in: transaction) }
-      try await announce(id, of: account.id, at: now, in: transaction)
       return .renewed(invoice.payable.minorUnits == 0 ? nil : invoice)
     }
   }
 
+  /// A subscription, and what decides how it renews, read at once.
+  private struct DueRenewal {
+    let subscription: Subscription
+    let hasDraft: Bool
+    /// The version its holders are moved to by the day its period ends (V19).
+    let moved: Int?
+  }
+
+  private func dueRenewal(_ id: UUID, in transaction: Transaction) async throws -> DueRenewal? {
+    try await transaction.one(
+      """
+      SELECT s.*,
+        EXISTS (SELECT FROM \(schema).invoice AS i WHERE i.subscription = s.id AND i.status = 'draft') AS has_draft,
+        (SELECT max(v.version) FROM \(schema).plan_version AS v
+         WHERE v.plan = coalesce(s.next_plan, s.plan) AND v.version > coalesce(s.next_version, s.plan_version)
+           AND v.holders_from <= s.period_end) AS moved
+      FROM \(schema).subscription AS s WHERE s.id = \(id)
+      """
+    ).map {
+      DueRenewal(
+        subscription: try Subscription(row: $0), hasDraft: try $0.get("has_draft"), moved: try $0.getIfPresent("moved"))
+    }
+  }
+
   /// What it renews as: what was asked for, else what it is, in the version that holds for its holders that day (V19).
-  private func renewedTerms(
-    _ subscription: Subscription, _ account: BillingAccount, on day: CivilDate
-  ) async throws -> (Terms, Plan, Money) {
-    let wanted = subscription.next ?? subscription.terms
-    let version = try await plans.versionInForce(wanted.plan, held: wanted.version, on: day)
-    let terms = Terms(plan: wanted.plan, version: version, every: wanted.every, chosen: wanted.chosen)
+  private func renewedTerms(_ due: DueRenewal, _ account: BillingAccount) async throws -> (Terms, Plan, Money) {
+    let wanted = due.subscription.next ?? due.subscription.terms
+    let terms = Terms(plan: wanted.plan, version: due.moved ?? wanted.version, every: wanted.every, chosen: wanted.chosen)
     let plan = try await plan(terms)
     guard let price = plan.price(in: account.currency, every: terms.every) else { throw SubscriptionRefusal.notSoldSo }
     return (terms, plan, price)

@@ -115,8 +115,6 @@ extension BillingService {
     let every = BillingInterval(rawValue: read.typed("every")) ?? .month
     let typed = read.typed("country")
     let country = Countries.codes.contains(typed) ? typed : account?.country ?? (visit.language == .ko ? "KR" : "US")
-    let currency = BillingAccount.currency(in: country)
-    let price = plan.price(in: currency, every: every) ?? plan.price(in: currency, every: plan.every)
     var model: [String: any Sendable] = [
       "plan": plan.id.text, "planName": plan.name(visit.language), "every": every.rawValue,
       "grants": GrantWords(catalogue: catalogue, visit: visit).lines(of: plan),
@@ -124,21 +122,16 @@ extension BillingService {
         [
           "value": interval.rawValue, "checked": interval == every,
           "name": visit.text("billing.order.interval.\(interval.rawValue)"),
-          "price": plan.price(in: currency, every: interval).map(visit.format.money) ?? "",
+          "prices": prices(of: plan, every: interval).map {
+            ["currency": $0.currency.rawValue, "price": visit.format.money($0)]
+          },
         ]
       },
       "hasIntervals": plan.intervals.count > 1,
       "countries": Countries.options(visit.language, selected: country),
-      "field": FormState(["chosen", "country", "every"], input: read, problem: problem, visit: visit).fields,
-      "refused": problem != nil,
+      "field": orderFields(read, problem, visit), "refused": problem != nil,
+      "totals": plan.intervals.flatMap { totals(of: plan, every: $0, country: country, visit) },
     ]
-    if let price {
-      let split = TaxSplit.inclusive(price, rate: .consumer(in: country))
-      model["price"] = visit.format.money(price)
-      model["tax"] = split.tax.minorUnits == 0 ? nil : visit.format.money(split.tax)
-      let period = BillingAnchor(CivilDate(visit.now, in: visit.site.timeZone), every: every).period(0)
-      model["renews"] = visit.format.date(period.end)
-    }
     if let choice = plan.choice {
       let chosen = read.typed("chosen").isEmpty ? visit.query("tenant") ?? "" : read.typed("chosen")
       model["choice"] =
@@ -146,6 +139,37 @@ extension BillingService {
     }
     let page = Page("billing.subscribe", title: visit.text("billing.order.title", ["plan": plan.name(visit.language)]), model)
     return .page(page.allowingForms(to: paymentOrigins), status: problem == nil ? .ok : .unprocessableContent)
+  }
+
+  private func prices(of plan: Plan, every: BillingInterval) -> [Money] {
+    Currency.allCases.compactMap { plan.price(in: $0, every: every) }
+  }
+
+  /// What an order comes to, in each currency; the page shows the one of what is checked.
+  private func totals(
+    of plan: Plan, every: BillingInterval, country: String, _ visit: Visit
+  ) -> [[String: any Sendable]] {
+    prices(of: plan, every: every).map { price in
+      let place = BillingAccount.currency(in: country) == price.currency ? country : price.currency == .krw ? "KR" : "US"
+      let tax = TaxSplit.inclusive(price, rate: .consumer(in: place)).tax
+      let period = BillingAnchor(CivilDate(visit.now, in: visit.site.timeZone), every: every).period(0)
+      var total: [String: any Sendable] = [
+        "every": every.rawValue, "everyName": visit.text("billing.every.\(every.rawValue)"),
+        "currency": price.currency.rawValue, "price": visit.format.money(price), "renews": visit.format.date(period.end),
+      ]
+      if tax.minorUnits != 0 { total["tax"] = visit.format.money(tax) }
+      return total
+    }
+  }
+
+  /// A choice that is missing is said in the words of the choice.
+  private func orderFields(_ read: Input, _ problem: Problem?, _ visit: Visit) -> [String: any Sendable] {
+    var fields = FormState(["chosen", "country", "every"], input: read, problem: problem, visit: visit).fields
+    if let refused = problem?.fields.first(where: { $0.name == "chosen" }) {
+      let reason = refused.code == "required" ? "choiceMissing" : "choiceOutsideOffer"
+      fields["chosen"] = ["error": visit.text("billing.refusal.\(reason)")]
+    }
+    return fields
   }
 
   func tenantOptions(_ tenants: [TenantID], chosen: [String], _ visit: Visit) -> [[String: any Sendable]] {

@@ -55,7 +55,13 @@ extension BillingService {
     var input = try await visit.input()
     let person = try visit.requireSession().person
     return try await refusing(visit) {
-      let subscription = try await act(person, &input)
+      let subscription: Subscription
+      do {
+        subscription = try await act(person, &input)
+      } catch SubscriptionRefusal.noChange where !visit.wantsJSON {
+        // It is as she wants it already.
+        return .redirect("/subscription")
+      }
       guard visit.wantsJSON else { return .redirect("/subscription?changed=1") }
       return .json(["subscription": try await SubscriptionView(subscription, isOwner: true, billing: self, visit)])
     }
@@ -89,7 +95,7 @@ extension BillingService {
       "isPastDue": subscription.status == .pastDue, "isIncomplete": subscription.status == .incomplete,
       "cancels": subscription.cancels, "canUndo": subscription.cancels || subscription.next != nil,
       "canCancel": subscription.isLive && !subscription.cancels,
-      "started": visit.query("started") == "1", "changed": visit.query("changed") == "1", "isFamily": plan.seats > 1,
+      "started": visit.query("started") == "1", "isFamily": plan.seats > 1,
     ]
     if let price = plan.price(in: subscription.currency, every: subscription.terms.every) {
       model["price"] = visit.format.money(price)
@@ -99,12 +105,19 @@ extension BillingService {
       model["until"] = visit.format.date(period.end)
       model["period"] = "\(visit.format.date(period.start)) – \(visit.format.date(period.lastDay))"
     }
+    if visit.query("changed") == "1" {
+      let said = subscription.cancels ? "cancelledTitle" : subscription.next == nil ? "changedTitle" : "plannedTitle"
+      model["changed"] = visit.text(
+        "billing.subscription.\(said)", ["day": subscription.period.map { visit.format.date($0.end) } ?? ""])
+    }
     if let next = subscription.next { model["nextName"] = try await subscriptions.plan(next).name(visit.language) }
     if let grace = subscription.graceUntil { model["grace"] = visit.format.date(grace) }
     let chosen = subscription.terms.chosen
     model["chosen"] = chosen.compactMap { id -> [String: any Sendable]? in
       visit.cities.tenants.first { $0.tenant == id }.map {
-        ["id": $0.id, "name": $0.name(visit.language), "url": $0.origin.url()]
+        [
+          "url": $0.origin.url(), "goThere": visit.text("billing.subscription.goThere", ["name": $0.name(visit.language)]),
+        ]
       }
     }
     guard isOwner else { return model }
@@ -116,18 +129,13 @@ extension BillingService {
         ] as [String: any Sendable]
     }
     if subscription.isLive {
-      model["others"] = paidPlans.flatMap { other in
-        other.intervals.compactMap { every -> [String: any Sendable]? in
-          guard other.id != subscription.terms.plan || every != subscription.terms.every,
-            let price = other.price(in: subscription.currency, every: every)
-          else { return nil }
-          return [
-            "name": other.name(visit.language), "price": visit.format.money(price),
-            "every": visit.text("billing.every.\(every.rawValue)"),
-            "url": "/subscription/change?plan=\(other.id)&every=\(every.rawValue)",
-          ]
-        }
-      }
+      let (near, far) = otherPlans(of: subscription, visit)
+      model["others"] = near
+      model["hasOthers"] = !near.isEmpty
+      model["more"] = far
+      model["hasMore"] = !far.isEmpty
+      let other: BillingInterval = subscription.terms.every == .month ? .year : .month
+      model["moreTitle"] = visit.text("billing.subscription.paid.\(other.rawValue)")
     }
     if let method = try await payments.method(of: subscription.account) {
       model["method"] = [
@@ -142,6 +150,28 @@ extension BillingService {
     let credit = try await ledger.balance(.credit(of: subscription.account, subscription.currency)).available
     if credit.minorUnits > 0 { model["credit"] = visit.format.money(credit) }
     return model
+  }
+}
+
+extension BillingService {
+  /// What she can change to: her own plan by the other interval and all paid as hers is; then the rest.
+  private func otherPlans(
+    of subscription: Subscription, _ visit: Visit
+  ) -> (near: [[String: any Sendable]], far: [[String: any Sendable]]) {
+    let terms = subscription.terms
+    var (near, far): ([[String: any Sendable]], [[String: any Sendable]]) = ([], [])
+    for other in paidPlans {
+      for every in other.intervals where other.id != terms.plan || every != terms.every {
+        guard let price = other.price(in: subscription.currency, every: every) else { continue }
+        let line: [String: any Sendable] = [
+          "name": other.name(visit.language), "price": visit.format.money(price),
+          "every": visit.text("billing.every.\(every.rawValue)"),
+          "url": "/subscription/change?plan=\(other.id)&every=\(every.rawValue)",
+        ]
+        if other.id == terms.plan || every == terms.every { near.append(line) } else { far.append(line) }
+      }
+    }
+    return (near, far)
   }
 }
 

@@ -84,16 +84,22 @@ struct SubscriptionService: Sendable {
 
   /// Says to the rest of the city that a subscription is another now.
   func announce(_ subscription: UUID, of account: UUID, at now: Instant, in transaction: Transaction) async throws {
-    let persons = try await accounts.seats(at: account, in: transaction).map(\.person)
+    guard let found = try await self.subscription(subscription, in: transaction) else { return }
+    try await announce(found, at: now, in: transaction)
+  }
+
+  /// The same of one that was just read, as it is now.
+  func announce(_ subscription: Subscription, at now: Instant, in transaction: Transaction) async throws {
+    let persons = try await accounts.seats(at: subscription.account, in: transaction).map(\.person)
     let changed = self.changed
     transaction.afterCommit { changed(persons) }
-    guard let now = try await self.subscription(subscription, in: transaction).map({ ($0, now) }) else { return }
     try await outbox?.write(
       Event(
-        id: UUID.v7(at: now.1), type: "subscription.changed", tenant: nil, occurred: now.1,
+        id: UUID.v7(at: now), type: "subscription.changed", tenant: nil, occurred: now,
         payload: [
-          "account": .string(account.text), "subscription": .string(subscription.text), "status": .string(now.0.status.rawValue),
-          "plan": .string(now.0.terms.plan.text), "version": .integer(Int64(now.0.terms.version)),
+          "account": .string(subscription.account.text), "subscription": .string(subscription.id.text),
+          "status": .string(subscription.status.rawValue), "plan": .string(subscription.terms.plan.text),
+          "version": .integer(Int64(subscription.terms.version)),
         ]), in: transaction)
   }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Database
 import Foundation
 import Gateway
@@ -66,6 +67,12 @@ struct RunCommand: AsyncParsableCommand {
           .init(service: BackgroundService { await city.worker.run() }),
           .init(service: BackgroundService { await city.identity.run() }),
           .init(service: BackgroundService { await city.scheduler.run() }),
+          .init(
+            service: BackgroundService {
+              await city.billing.live.keepCurrent { error in
+                logger.warning("plans not refreshed", metadata: ["error": "\(type(of: error))"])
+              }
+            }),
           .init(service: application),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

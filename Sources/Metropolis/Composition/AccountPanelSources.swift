@@ -44,15 +44,22 @@ extension AccountPanels {
       var shown: [AccountAllowance] = []
       for binding in ModuleBinding.all {
         for feature in binding.features {
-          var seen: Set<EntitlementService.Allowance> = []
+          var seen: [(allowance: EntitlementService.Allowance, places: [TenantID])] = []
           for tenant in tenants where tenant.stanza.kind == binding.kind {
             let allowance = try await entitlements.check(person, feature.name, at: tenant.stanza.id)
-            guard seen.insert(allowance).inserted else { continue }
+            if let known = seen.firstIndex(where: { $0.allowance == allowance }) {
+              seen[known].places.append(tenant.stanza.id)
+            } else {
+              seen.append((allowance, [tenant.stanza.id]))
+            }
+          }
+          for (allowance, places) in seen {
             switch allowance {
             case .none: break
-            case .unlimited: shown.append(AccountAllowance(title: feature.title, used: 0, limit: nil, renews: nil))
+            case .unlimited:
+              shown.append(AccountAllowance(title: feature.title, used: 0, limit: nil, renews: nil, tenants: places))
             case .limited(let limit, let used, let renews):
-              shown.append(AccountAllowance(title: feature.title, used: used, limit: limit, renews: renews))
+              shown.append(AccountAllowance(title: feature.title, used: used, limit: limit, renews: renews, tenants: places))
             }
           }
         }

@@ -7,7 +7,7 @@ public import Web
 public struct KCulture: TenantModule {
   public static let kind = "kculture"
   public static var resources: [String: String] { Embedded.files }
-  public static let features = [MeteredFeature(Lessons.feature, title: LocalizedText(ko: "레슨", en: "lesson"))]
+  public static let features = [MeteredFeature(Lessons.feature, title: LocalizedText(ko: "레슨", en: "lessons"))]
   public static let menu = [
     MenuItem("/", titleKey: "kculture.menu.path"), MenuItem("/review", titleKey: "kculture.menu.review"),
     MenuItem("/read", titleKey: "kculture.menu.read"),

@@ -6,7 +6,7 @@ public import Web
 public struct Prep: TenantModule {
   public static let kind = "prep"
   public static var resources: [String: String] { Embedded.files }
-  public static let features = [MeteredFeature(Practice.feature, title: LocalizedText(ko: "문제", en: "item"))]
+  public static let features = [MeteredFeature(Practice.feature, title: LocalizedText(ko: "문제", en: "items"))]
   public static let menu = [MenuItem("/", titleKey: "prep.menu.today"), MenuItem("/history", titleKey: "prep.menu.history")]
   public static let endpoints = [home, startPractice, showPractice, answerPractice, history]
 

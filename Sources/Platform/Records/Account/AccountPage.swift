@@ -72,7 +72,10 @@ extension RecordsService {
     ]
     if let subscription = await subscription { model["subscription"] = subscription.model(visit) }
     if let points = await points { model["points"] = ["amount": visit.format.money(points)] }
-    model["allowances"] = (await allowances ?? []).enumerated().map { $1.model(visit, index: $0) }
+    let parts = await allowances ?? []
+    model["allowances"] = parts.enumerated().map { index, part in
+      part.model(visit, index: index, isOneOfSeveral: parts.count { $0.title == part.title } > 1)
+    }
     let rows = (await memberships ?? []).compactMap { $0.model(visit) }
     model["memberships"] = rows
     model["hasMemberships"] = !rows.isEmpty
@@ -87,12 +90,14 @@ struct AccountView: Encodable, Sendable {
     let used: Int
     let limit: Int?
     let renews: String?
+    let tenants: [String]
 
     init(_ allowance: AccountAllowance, visit: Visit) {
       title = allowance.title(visit.language)
       used = allowance.used
       limit = allowance.limit
       renews = allowance.renews?.rfc3339
+      tenants = allowance.tenants.map(\.text)
     }
   }
   struct Points: Encodable, Sendable {
@@ -122,7 +127,10 @@ struct AccountView: Encodable, Sendable {
     ("name", .string), ("timeline", TimelineView.shape), ("subscription?", SubscriptionView.shape),
     (
       "allowances?",
-      .array(.object([("title", .string), ("used", .integer), ("limit?", .integer), ("renews?", .instant)]))
+      .array(
+        .object([
+          ("title", .string), ("used", .integer), ("limit?", .integer), ("renews?", .instant), ("tenants", .array(.string)),
+        ]))
     ),
     ("points?", .object([("amount", .integer), ("currency", .string)])),
     (
@@ -136,17 +144,25 @@ extension AccountAllowance {
   /// The share of a limit from which a reader is told that it comes to its end.
   private static let nearlyAll = 80
 
-  func model(_ visit: Visit, index: Int) -> [String: any Sendable] {
-    var model: [String: any Sendable] = ["heading": title(visit.language), "anchor": "allowance-\(index)"]
+  func model(_ visit: Visit, index: Int, isOneOfSeveral: Bool) -> [String: any Sendable] {
+    let title = title(visit.language)
+    let heading = title.prefix(1).uppercased() + title.dropFirst()
+    var model: [String: any Sendable] = ["heading": heading, "anchor": "allowance-\(index)"]
+    if isOneOfSeveral {
+      model["place"] = tenants.compactMap { visit.cities.site($0.text)?.name(visit.language) }.joined(separator: ", ")
+    }
     guard let limit, limit > 0 else {
       model["isLimited"] = false
-      model["summary"] = visit.text("records.allowance.unlimited", ["used": visit.format.number(Int64(used))])
+      model["summary"] = visit.text("records.allowance.unlimited")
       return model
     }
     model["isLimited"] = true
     model["used"] = min(used, limit)
     model["limit"] = limit
-    model["high"] = limit * AccountAllowance.nearlyAll / 100
+    // Calm below `low`, a warning from there on, and the last colour when nothing is left.
+    let low = limit * AccountAllowance.nearlyAll / 100
+    model["low"] = low
+    model["high"] = max(limit - 1, low)
     model["isUsedUp"] = used >= limit
     model["isNearlyUsedUp"] = used < limit && used >= limit * AccountAllowance.nearlyAll / 100
     let figures = ["used": visit.format.number(Int64(used)), "limit": visit.format.number(Int64(limit))]

@@ -32,12 +32,15 @@ public struct AccountAllowance: Sendable {
   /// `nil`: no limit.
   public let limit: Int?
   public let renews: Instant?
+  /// Where it holds.
+  public let tenants: [TenantID]
 
-  public init(title: LocalizedText, used: Int, limit: Int?, renews: Instant?) {
+  public init(title: LocalizedText, used: Int, limit: Int?, renews: Instant?, tenants: [TenantID] = []) {
     self.title = title
     self.used = used
     self.limit = limit
     self.renews = renews
+    self.tenants = tenants
   }
 }
 

@@ -98,6 +98,16 @@ on("click", (event) => {
   dialog.showModal();
 });
 
+// A value to copy: the button is hidden in the page, shown where it works; its words are the server's.
+for (const button of all("button[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    button.textContent = button.dataset.done;
+  });
+}
+
 // "Use my place": hidden in the page, shown here; its words are the server's.
 for (const button of all("button[data-geolocate]")) {
   if (!navigator.geolocation || !isSecureContext) continue;

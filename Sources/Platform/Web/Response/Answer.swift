@@ -104,16 +104,21 @@ public struct FormState: Sendable {
     for name in names {
       var field: [String: any Sendable] = ["value": input?.typed(name) ?? initial[name] ?? ""]
       if let refused = problem?.fields.first(where: { $0.name == name }) {
-        field["error"] = visit.text("web.field.\(refused.code)", refused.arguments)
+        field["error"] = FormState.words(refused, visit)
       }
       field["is"] = [(field["value"] as? String) ?? "": true]
       model[name] = field
     }
     if let problem {
       model["refused"] = problem.fields.map { field -> [String: any Sendable] in
-        ["name": field.name, "message": visit.text("web.field.\(field.code)", field.arguments)]
+        ["name": field.name, "message": FormState.words(field, visit)]
       }
     }
+  }
+
+  /// Why a field was refused; whole numbers are written as the reader writes them.
+  private static func words(_ field: Problem.Field, _ visit: Visit) -> String {
+    visit.text("web.field.\(field.code)", field.arguments.mapValues { Int64($0).map(visit.format.number) ?? $0 })
   }
 
   /// `{{field.title.value}}`, `{{field.title.error}}`, and `{{#field.urgency.is.urgent}}` for choices.

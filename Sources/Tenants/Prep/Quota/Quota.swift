@@ -79,7 +79,8 @@ struct Quota: Sendable {
   private static func meter(limit: Int, used: Int, renews: CivilDate?, visit: Visit) -> [String: any Sendable] {
     let words = Wording(visit: visit)
     return [
-      "limit": limit, "used": min(used, limit), "high": limit * 8 / 10, "isSpent": used >= limit,
+      "limit": limit, "used": min(used, limit), "low": limit * 8 / 10, "high": max(limit - 1, limit * 8 / 10),
+      "isSpent": used >= limit,
       "sentence": words.count("quota.used", limit, ["used": visit.format.number(Int64(min(used, limit)))]),
       "left": words.count("quota.left", max(0, limit - used)),
       "renewal": renews.map { visit.text("prep.quota.renews", ["date": visit.format.date($0)]) } ?? "",

@@ -1,0 +1,190 @@
+"""What of Billing is measured without HTTP: checks, consumption, entries, renewals. `metropolis-bench` does it on a private
+server of its own; pgbench runs the same statements on the same tables."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from city import ROOT
+from measure import by_turns, pgbench, say
+from recorded import UUID, Postgres, Script, Statement, script
+from report import Row, counted, ratio_row, spread
+
+BINARY = ROOT / ".build/release/metropolis-bench"
+SCHEMA = "billing"
+# As many persons and accounts as the program has, and the first of them, whom it records with.
+PERSONS = 1_000
+FIRST = "00000000-0000-0000-0000-000000000001"
+TAKERS, TIMES = 64, 20
+SUBSCRIPTIONS = 10_000
+
+Figures = dict[str, float]
+
+
+class Inside:
+    """The program, which is asked line by line."""
+
+    def __init__(self, process: subprocess.Popen[str], data: Path) -> None:
+        self.process = process
+        self.answer("its start")
+        self.postgres = Postgres(data)
+
+    def ask(self, line: str) -> Figures:
+        assert self.process.stdin
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.answer(line)
+
+    def answer(self, asked: str) -> Figures:
+        assert self.process.stdout
+        found = json.loads(self.process.stdout.readline() or '{"error": "it has ended"}')
+        if "error" in found:
+            raise RuntimeError(f"metropolis-bench, {asked}: {found['error']}")
+        figures: Figures = found
+        return figures
+
+    def can(self, line: str) -> bool:
+        try:
+            self.ask(line)
+        except RuntimeError:
+            return False
+        return True
+
+    def recorded(self, line: str) -> tuple[list[Statement], list[Statement]]:
+        """What two acts of one kind made the server run."""
+        # The server's log may be late on a busy machine.
+        for _ in range(5):
+            first, second = (self.postgres.record(SCHEMA, lambda: self.can(line)) for _ in range(2))
+            if first and [one.sql for one in first] == [one.sql for one in second]:
+                return first, second
+        raise RuntimeError(f"the server's log does not show what {line!r} runs")
+
+
+@contextmanager
+def inside(folder: Path, connections: int, binary: Path = BINARY) -> Iterator[Inside]:
+    data = folder / "inside"
+    process = subprocess.Popen(
+        [binary, str(data), str(connections)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield Inside(process, data)
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        process.wait(60)
+
+
+def array_type(value: str) -> str | None:
+    """The type of a recorded array by its looks; None for what is no array. The log holds no types, and unnest() needs one."""
+    if not value.startswith("{") or value.startswith('{"') and value.endswith(("}}", '"}')) and '":' in value:
+        return None
+    elements = value[1:-1].split(",")
+    if all(UUID.fullmatch(element) for element in elements):
+        return "uuid[]"
+    return "bigint[]" if all(re.fullmatch(r"-?\d+", element) for element in elements) else "text[]"
+
+
+def by_anyone(made: Script) -> Script:
+    """The script with a person by chance where it names the first, as the program has it."""
+    text = made.text
+    anyone = "lpad(to_hex(:person::bigint), 32, '0')"
+    dashed = f"regexp_replace({anyone}, '(.{{8}})(.{{4}})(.{{4}})(.{{4}})', '\\1-\\2-\\3-\\4-')"
+    for name, value in made.variables.items():
+        new = f":{name}"
+        if value == FIRST:
+            new = f"{anyone}::uuid"
+        elif kind := array_type(value):
+            new = f"replace(:{name}, '{FIRST}', {dashed})::{kind}" if FIRST in value else f":{name}::{kind}"
+        text = text.replace(f":{name},", f"{new},").replace(f":{name})", f"{new})").replace(f":{name} ", f"{new} ")
+    return Script(f"\\set person random(1, {PERSONS})\n{text}", made.variables)
+
+
+def rows(folder: Path, rounds: int, seconds: int, connections: int, cores: int) -> list[Row]:
+    say("Starting Billing alone")
+    with inside(folder, connections) as program:
+        return [
+            checks(program, rounds, seconds),
+            consumed(program, rounds, seconds, connections, cores),
+            last_unit(program, rounds),
+            posted(program, rounds, seconds, connections, cores),
+            renewed(program, rounds),
+        ]
+
+
+def checks(program: Inside, rounds: int, seconds: int) -> Row:
+    """Nanoseconds of one check: with a limit, whose use is known, and without."""
+    say("  entitlement checks in process")
+    taken: dict[str, list[float]] = {"limited": [], "unlimited": []}
+    for number in range(rounds + 1):
+        for kind, figures in taken.items():
+            found = program.ask(f"check {kind} {seconds}")["nanoseconds"]
+            if number > 0:
+                figures.append(found)
+    ours = "; ".join(f"{spread(figures)} ns {kind}" for kind, figures in taken.items())
+    return Row(f"Entitlement check in process, {PERSONS:,} persons by turns", "–", ours, "–", "< 1 µs")
+
+
+def consumed(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:
+    say("  consumption, against pgbench")
+    first, second = program.recorded("take")
+    same = by_anyone(script(first, second))
+    pair = by_turns(
+        "consumed",
+        lambda _: program.ask(f"consume {connections} {seconds}")["rate"],
+        lambda number: pgbench(program.postgres, same, connections, seconds, cores, start=number * 1_000_000),
+        rounds,
+    )
+    return ratio_row(f"Unit consumed ({counted(first)}) : pgbench, the same", pair, "/s", "≥ 0.6")
+
+
+def last_unit(program: Inside, rounds: int) -> Row:
+    """It fails unless exactly one has the unit, each time."""
+    say(f"  {TAKERS} takers of the last unit")
+    rates = [program.ask(f"last {TAKERS} {TIMES}")["takes"] for _ in range(rounds)]
+    what = f"{TAKERS} at once for the last unit, {TIMES * rounds} times: one had it"
+    return Row(what, "–", f"{spread(rates)} /s", "–", "one")
+
+
+def posted(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:
+    say("  entries, against pgbench")
+    program.ask("accounts")
+    first, second = program.recorded("entry")
+    same = by_anyone(script(first, second))
+    pair = by_turns(
+        "entries",
+        lambda _: program.ask(f"post {connections} {seconds}")["rate"],
+        lambda number: pgbench(program.postgres, same, connections, seconds, cores, start=number * 1_000_000),
+        rounds,
+    )
+    return ratio_row(f"Entry of 3 postings ({counted(first)}) : pgbench, the same", pair, "/s", "≥ 0.6")
+
+
+def renewed(program: Inside, rounds: int) -> Row:
+    """A month passes each time: all renew and are charged, by a gateway that answers at once."""
+    program.ask(f"subscriptions {SUBSCRIPTIONS}")
+    # Plans made for empty tables read all of them; autovacuum mends that within a minute.
+    program.ask(f"renew 1 {SUBSCRIPTIONS // 10}")
+    program.postgres.ask("ANALYZE")
+    found: list[Figures] = []
+    for number in range(2, rounds + 2):
+        found.append(program.ask(f"renew {number} {SUBSCRIPTIONS}"))
+        say(f"    {SUBSCRIPTIONS:,} renewals, round {number - 1}: {found[-1]['rate']:,.0f} per second")
+
+    def of(name: str) -> float:
+        return median(figures[name] for figures in found)
+
+    ours = (
+        f"{spread([figures['rate'] for figures in found])} /s; {of('microseconds'):,.0f} µs, {of('statements'):.0f} statements, "
+        f"{of('wal') / 1000:.1f} kB of WAL each"
+    )
+    return Row(f"Renewals of {SUBSCRIPTIONS:,} subscriptions, charged by a gateway in memory", "–", ours, "–", "–")
