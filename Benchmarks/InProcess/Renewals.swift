@@ -33,10 +33,18 @@ extension Bench {
       try await transaction.execute(
         """
         INSERT INTO \(Bench.schema).subscription
-          (id, account, status, plan, plan_version, every, currency, chosen, anchor, period_start, period_end, created_at, started_at)
+          (id, account, status, plan, plan_version, every, currency, chosen, anchor, period_start, period_end,
+            created_at, started_at)
         SELECT \(sql: id), \(sql: id), 'active', 'student', 1, 'month', 'KRW', \([Bench.tenant.text]), \(day), \(day), \(next),
           now(), now()
         FROM \(sql: numbers)
+        """)
+      // Who renews has bought before, so what she owes has an account.
+      try await transaction.execute(
+        """
+        INSERT INTO \(Bench.schema).ledger_account (id, code, kind, currency, keeps_balance, opened_at)
+        SELECT \(sql: id), 'receivable:' || \(sql: id) || ':KRW', 'asset', 'KRW', true, now() FROM \(sql: numbers)
+        ON CONFLICT (code) DO NOTHING
         """)
     }
     try await admin.execute("ANALYZE")

@@ -108,7 +108,7 @@ import Testing
     let start = ContinuousClock.now
     #expect(await failure { _ = try await database.query("SELECT 1") }?.kind == .connectionFailed)
     // Far from for ever; how soon exactly is a matter of the machine's load.
-    #expect(ContinuousClock.now - start < .seconds(10))
+    #expect(ContinuousClock.now - start < .seconds(60))
     await database.close()
   }
 

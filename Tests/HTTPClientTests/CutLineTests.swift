@@ -26,7 +26,7 @@ extension HTTPClientError {
     }
   }
 
-  private func post(_ url: String, timeout: Duration = .seconds(5)) -> HTTPClient.Request {
+  private func post(_ url: String, timeout: Duration = .seconds(60)) -> HTTPClient.Request {
     .init(method: "POST", url: url, body: Data("{}".utf8), timeout: timeout)
   }
 

@@ -12,7 +12,7 @@ import Testing
   private let group = MultiThreadedEventLoopGroup.singleton
   private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-  private func mailer(_ port: Int, password: String? = nil, timeout: Duration = .seconds(5)) -> SMTPMailer {
+  private func mailer(_ port: Int, password: String? = nil, timeout: Duration = .seconds(60)) -> SMTPMailer {
     SMTPMailer(
       host: "127.0.0.1", port: port, username: password.map { _ in "user" }, password: password,
       from: MailAddress("드림시드 <hello@example.com>")!, helo: "localhost", group: group, timeout: timeout, logger: logger)

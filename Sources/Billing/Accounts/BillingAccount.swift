@@ -61,9 +61,9 @@ struct AccountStore: Sendable {
     try await executor.one("SELECT * FROM \(schema).billing_account WHERE owner = \(person)").map { try BillingAccount(row: $0) }
   }
 
-  /// Everything that changes what an account has bought waits here for its turn.
+  /// Everything that changes what an account has bought waits here for its turn; rows that only refer to the account don't.
   func lock(_ id: UUID, in transaction: Transaction) async throws -> BillingAccount {
-    let row = try await transaction.one("SELECT * FROM \(schema).billing_account WHERE id = \(id) FOR UPDATE")
+    let row = try await transaction.one("SELECT * FROM \(schema).billing_account WHERE id = \(id) FOR NO KEY UPDATE")
     guard let row else { throw Problem(.notFound) }
     return try BillingAccount(row: row)
   }
@@ -73,7 +73,7 @@ struct AccountStore: Sendable {
     try await transaction.one(
       """
       SELECT * FROM \(schema).billing_account
-      WHERE id = (SELECT s.account FROM \(schema).subscription AS s WHERE s.id = \(subscription)) FOR UPDATE
+      WHERE id = (SELECT s.account FROM \(schema).subscription AS s WHERE s.id = \(subscription)) FOR NO KEY UPDATE
       """
     ).map { try BillingAccount(row: $0) }
   }
@@ -98,7 +98,7 @@ struct AccountStore: Sendable {
       WHERE a.owner = \(person) AND a.country <> \(country)
         AND NOT EXISTS (SELECT FROM \(schema).invoice AS i WHERE i.account = a.id AND i.number IS NOT NULL)
       """)
-    let row = try await transaction.one("SELECT * FROM \(schema).billing_account WHERE owner = \(person) FOR UPDATE")
+    let row = try await transaction.one("SELECT * FROM \(schema).billing_account WHERE owner = \(person) FOR NO KEY UPDATE")
     guard let row else { throw Problem(.conflict, ["reason": "account"]) }
     return try BillingAccount(row: row)
   }

@@ -104,8 +104,11 @@ public final class PaymentService: Sendable {
         """
         INSERT INTO \(schema).payment
           (id, account, invoice, gateway, kind, amount, currency, method, state, look_at, created_at)
-        VALUES (\(UUID.v7(at: now)), \(account), \(invoice), \(gateway.name), \(kind.rawValue), \(amount.minorUnits),
-          \(amount.currency.rawValue), \(method), 'created', \(now + LookSchedule.first), \(now))
+        SELECT \(UUID.v7(at: now)), \(account), \(invoice), \(gateway.name), \(kind.rawValue), \(amount.minorUnits),
+          \(amount.currency.rawValue), \(method)::uuid, 'created', \(now + LookSchedule.first), \(now)
+        WHERE EXISTS (
+          -- Waits for who is giving it up, who waits for us in abandon: one of the two sees the other.
+          SELECT FROM \(schema).invoice AS i WHERE i.id = \(invoice) AND i.status IN ('draft', 'open') FOR SHARE)
         ON CONFLICT (invoice) WHERE state IN ('created', 'pending', 'succeeded') DO NOTHING
         RETURNING \(sql: Payment.columns)
         """)
@@ -197,6 +200,8 @@ public final class PaymentService: Sendable {
   /// - Returns: `false`, and nothing changed, when the invoice is paid or may be: a charge is under way, or the gateway is
   ///   deciding.
   public func abandon(invoice: UUID, in transaction: Transaction) async throws -> Bool {
+    // The invoice first: whoever is beginning to pay it is waited for, and then seen.
+    try await transaction.execute("SELECT id FROM \(schema).invoice WHERE id = \(invoice) FOR UPDATE")
     let standing = try await transaction.query(
       """
       SELECT \(sql: Payment.columns) FROM \(schema).payment

@@ -13,7 +13,7 @@ extension PaymentService {
       try await transaction.execute(
         """
         SELECT a.id FROM \(schema).billing_account AS a
-        WHERE a.id = (SELECT p.account FROM \(schema).payment AS p WHERE p.id = \(id)) FOR UPDATE OF a
+        WHERE a.id = (SELECT p.account FROM \(schema).payment AS p WHERE p.id = \(id)) FOR NO KEY UPDATE OF a
         """)
       let row = try await transaction.one(
         "SELECT \(sql: Payment.columns) FROM \(schema).payment WHERE id = \(id) FOR UPDATE")
