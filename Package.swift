@@ -121,6 +121,12 @@ let package = Package(
       name: "EmbedResources", capability: .buildTool(), dependencies: ["embed-resources"], path: "Plugins/EmbedResources"),
     .target(
       name: "Support", dependencies: ["Kit", "Database", logging], path: "Tests/Support", swiftSettings: settings),
+    .target(
+      name: "TenantSupport",
+      dependencies: [
+        "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio,
+      ],
+      path: "Tests/TenantSupport", swiftSettings: settings),
     tests("KitTests", ["Kit"]),
     tests("DatabaseTests", ["Database", "Kit", "Support", logging]),
     tests(
@@ -137,15 +143,12 @@ let package = Package(
     tests("PaymentSimulatorTests", ["PaymentSimulator", "HTTPClient", "Kit", logging, crypto]),
     tests(
       "KCultureTests",
-      ["KCulture", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio],
-      excluding: ["Oracles"]),
+      ["KCulture", "TenantKit", "Kit", "Web", "Database", "Support", "TenantSupport"], excluding: ["Oracles"]),
     tests(
       "TownTests",
       ["Town", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
     tests("ContentTests", ["Content", "Kit", "Database", "Support"]),
-    tests(
-      "PrepTests",
-      ["Prep", "TenantKit", "Kit", "Keys", "Web", "Database", "Jobs", "Support", logging, hummingbird, httpTypes, nio]),
+    tests("PrepTests", ["Prep", "TenantKit", "Kit", "Web", "Database", "Support", "TenantSupport"]),
     tests("KeysTests", ["Keys", crypto]),
     tests("WebTests", ["Web", "Keys", "Kit", hummingbird, httpTypes, logging, nio]),
     tests("JobsTests", ["Jobs", "Database", "Kit", "Support", logging]),

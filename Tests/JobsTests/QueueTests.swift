@@ -7,7 +7,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("The queue of jobs", .timeLimit(.minutes(5))) struct QueueTests {
+@Suite("The queue of jobs", .timeLimit(.minutes(2))) struct QueueTests {
   private let mail = JobQueue.Settings("mail", concurrency: 4, attempts: 3)
 
   @Test("a job is taken as it was added, by one taker")

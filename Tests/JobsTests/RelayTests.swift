@@ -7,7 +7,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("The relay of events", .timeLimit(.minutes(5))) struct RelayTests {
+@Suite("The relay of events", .timeLimit(.minutes(2))) struct RelayTests {
   @Test("an event arrives as it was written, and leaves its outbox")
   func delivery() async throws {
     try await JobCity.open { city in

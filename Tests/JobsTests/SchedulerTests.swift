@@ -7,7 +7,7 @@ import Testing
 
 @testable import Jobs
 
-@Suite("The scheduler", .timeLimit(.minutes(5))) struct SchedulerTests {
+@Suite("The scheduler", .timeLimit(.minutes(2))) struct SchedulerTests {
   private static let housekeeping = JobQueue.Settings("housekeeping", concurrency: 1, attempts: 3)
 
   /// A clock that stands until it is set.

@@ -2,6 +2,7 @@ import Database
 import Foundation
 import Kit
 import TenantKit
+import TenantSupport
 import Testing
 import Web
 
@@ -104,7 +105,7 @@ import Web
       #expect(days == days.sorted() && days[0] >= 1)
       // Default weights of FSRS-6: Good at first sight is two days.
       let good = try await school.grade(due[0], .good)
-      #expect(good.due == CivilDate("2026-11-23")!.start(in: TestSchool.site.timeZone))
+      #expect(good.due == CivilDate("2026-11-23")!.start(in: School.site.timeZone))
       #expect(try await cards.counts(of: mina).due == 3)
       for card in due.dropFirst() { _ = try await school.grade(card, .easy) }
       let counts = try await cards.counts(of: mina)
@@ -115,7 +116,7 @@ import Web
       #expect(back.map(\.face) == ["ㅏ"])
       // 3, 3: eleven days after the second one.
       let second = try await school.grade(back[0], .good)
-      #expect(second.due == CivilDate("2026-12-04")!.start(in: TestSchool.site.timeZone))
+      #expect(second.due == CivilDate("2026-12-04")!.start(in: School.site.timeZone))
       #expect(second.reviews == 2)
       let last = try #require(try await school.activities().last)
       #expect(last["objectType"]?.string == "https://w3id.org/xapi/flashcards/activity-types/flashcard")

@@ -1,6 +1,7 @@
 import Foundation
 import Kit
 import TenantKit
+import TenantSupport
 import Testing
 import Web
 

@@ -3,6 +3,7 @@ import Foundation
 import Kit
 import Support
 import TenantKit
+import TenantSupport
 import Testing
 
 @testable import Prep
@@ -59,10 +60,10 @@ import Testing
   @Test func theUnitGoesBackWhenTheItemCanNotBeServed() async throws {
     try await withPrep { prep in
       try await prep.test.database.execute(
-        "ALTER TABLE \(TestPrep.schema).attempt ADD CONSTRAINT refuse CHECK (item_id = '') NOT VALID")
+        "ALTER TABLE \(prep.schema).attempt ADD CONSTRAINT refuse CHECK (item_id = '') NOT VALID")
       await #expect(throws: DatabaseError.self) { try await prep.serve(mina, key: "k") }
       #expect(prep.entitlements.used(mina) == 0)
-      try await prep.test.database.execute("ALTER TABLE \(TestPrep.schema).attempt DROP CONSTRAINT refuse")
+      try await prep.test.database.execute("ALTER TABLE \(prep.schema).attempt DROP CONSTRAINT refuse")
       _ = try await prep.serve(mina, key: "k")
       #expect(prep.entitlements.used(mina) == 1)
     }

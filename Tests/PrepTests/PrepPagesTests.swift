@@ -1,12 +1,7 @@
 import Foundation
-import HTTPTypes
-import Hummingbird
-import HummingbirdCore
-import Keys
 import Kit
-import Logging
-import NIOCore
 import TenantKit
+import TenantSupport
 import Testing
 import Web
 
@@ -178,70 +173,4 @@ import Web
     #expect(throws: ConfigMistakes.self) { try read("settings: {packages: []}") }
     #expect(throws: ConfigMistakes.self) { try read("settings: {packages: [a], goal: 5}") }
   }
-}
-
-/// Sends requests to a prep through its router, as one person or nobody.
-struct Browser: Sendable {
-  struct Reply: Sendable {
-    let status: Int
-    let location: String?
-    let text: String
-    var value: JSONValue { (try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? .null }
-  }
-
-  private struct Person: SessionReader {
-    let person: PersonID?
-    func session(of request: Request, on site: Site) async throws -> Session? {
-      // Proven by a token, so that forms need none of their own; the tokens of forms are tested where they are made.
-      person.map { Session(id: $0.uuid, person: $0, displayName: "미나", proof: .bearer, roles: []) }
-    }
-  }
-
-  private struct NoLimit: RateLimiter {
-    func admit(_ rule: String, visit: Visit) async throws {}
-  }
-
-  private let prep: TestPrep
-  private let router: SiteRouter
-  private let program: Bool
-  private let language: String
-
-  init(_ prep: TestPrep, person: PersonID? = nil, program: Bool = false, language: String = "ko") throws {
-    self.prep = prep
-    self.program = program
-    self.language = language
-    router = SiteRouter(
-      routes: Prep.endpoints.map { SiteRouter.Route($0) }, renderer: try Renderer([("prep", Prep.resources)]),
-      sessions: Person(person: person), limiter: NoLimit(), key: MasterKey(bytes: Array(repeating: 7, count: 32)))
-  }
-
-  func get(_ path: String) async throws -> Reply { try await send(.get, path, body: nil) }
-  func post(_ path: String, _ body: String) async throws -> Reply { try await send(.post, path, body: body) }
-
-  private func send(_ method: HTTPRequest.Method, _ path: String, body: String?) async throws -> Reply {
-    var head = HTTPRequest(method: method, scheme: "http", authority: TestPrep.site.origin.authority, path: path)
-    head.headerFields[.accept] = program ? "application/json" : "text/html"
-    head.headerFields[.acceptLanguage] = language
-    if body != nil {
-      head.headerFields[.contentType] = program ? "application/json" : "application/x-www-form-urlencoded"
-    }
-    let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: body ?? "")))
-    let cities = CityMap(city: TestPrep.site, issuer: TestPrep.site, tenants: [TestPrep.site], isDevelopment: true)
-    let outcome = await router.respond(
-      to: Arrival(
-        request: request, site: TestPrep.site, cities: cities, now: prep.clock.now, requestID: "test",
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-      owner: prep.prep)
-    let writer = Collector()
-    try await outcome.response.body.write(writer)
-    return Reply(
-      status: outcome.response.status.code, location: outcome.response.headers[.location], text: writer.text)
-  }
-}
-
-private final class Collector: ResponseBodyWriter, @unchecked Sendable {
-  // Written by one task, read when it has ended.
-  private(set) var text = ""
-  func write(_ buffer: ByteBuffer) async throws { text += String(buffer: buffer) }
-  func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }

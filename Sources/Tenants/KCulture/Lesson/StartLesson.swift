@@ -34,7 +34,8 @@ extension KCulture {
           LessonView(started.lesson, step, course, allowance: allowance, visit: visit),
           status: httpStatus(started.isNew ? 201 : 200))
       } catch let problem as Problem where problem.kind == .quotaExceeded {
-        return try Quota(problem).answer(to: visit)
+        return try Quota(problem, namespace: "kculture", aside: .init("/review", labelKey: "kculture.quota.review")).answer(
+          to: visit)
       }
     }
   }

@@ -43,28 +43,6 @@ struct PathView: Encodable, Sendable {
   ])
 }
 
-/// How many more steps she may open this month.
-struct AllowanceView: Encodable, Sendable {
-  let unlimited: Bool
-  let limit: Int?
-  let used: Int?
-  let left: Int?
-  let renews: Instant?
-
-  init(_ allowance: Allowance) {
-    switch allowance {
-    case .none: (unlimited, limit, used, left, renews) = (false, 0, 0, 0, nil)
-    case .unlimited: (unlimited, limit, used, left, renews) = (true, nil, nil, nil, nil)
-    case .limited(let limit, let used, let renews):
-      (unlimited, self.limit, self.used, left, self.renews) = (false, limit, used, max(0, limit - used), renews)
-    }
-  }
-
-  static let shape = Shape.object([
-    ("unlimited", .boolean), ("limit?", .integer), ("used?", .integer), ("left?", .integer), ("renews?", .instant),
-  ])
-}
-
 /// Where a person stands on the path.
 struct Standing: Sendable {
   let progress: [String: StepProgress]
@@ -147,7 +125,7 @@ extension KCulture {
       model["rest"] = words.count(
         "home.rest", standing.counts.nextCount, ["date": visit.format.date(next)])
     }
-    model["quota"] = Quota.meter(standing.allowance, visit: visit)
+    model["quota"] = Quota.meter(standing.allowance, namespace: "kculture", visit: visit)
     return Page("kculture.home", title: visit.text("kculture.home.title"), model)
   }
 

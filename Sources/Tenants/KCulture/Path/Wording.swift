@@ -15,9 +15,7 @@ struct Wording: Sendable {
 
   /// A text with a count in it, in the form that the count asks for.
   func count(_ key: String, _ count: Int, _ arguments: [String: String] = [:]) -> String {
-    var arguments = arguments
-    arguments["count"] = visit.format.number(Int64(count))
-    return visit.text(count == 1 ? "kculture.\(key).one" : "kculture.\(key).many", arguments)
+    visit.text("kculture.\(key)", count: count, arguments)
   }
 
   /// An interval of days as one says it: days, months, years.

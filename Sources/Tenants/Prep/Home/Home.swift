@@ -102,7 +102,7 @@ extension Prep {
     model["start"] = visit.text(
       standing.open != nil ? "prep.home.resume" : done == 0 ? "prep.home.start" : "prep.home.goOn")
     if let open = standing.open { model["open"] = open.id.text }
-    model["quota"] = Quota.meter(standing.allowance, visit: visit)
+    model["quota"] = Quota.meter(standing.allowance, namespace: "prep", visit: visit)
     return Page("prep.home", title: visit.text("prep.home.title"), model)
   }
 

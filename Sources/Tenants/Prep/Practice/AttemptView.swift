@@ -69,25 +69,3 @@ struct AttemptView: Encodable, Sendable {
     ("allowance?", AllowanceView.shape),
   ])
 }
-
-/// How much she may still have of this month's items.
-struct AllowanceView: Encodable, Sendable {
-  let unlimited: Bool
-  let limit: Int?
-  let used: Int?
-  let left: Int?
-  let renews: Instant?
-
-  init(_ allowance: Allowance) {
-    switch allowance {
-    case .none: (unlimited, limit, used, left, renews) = (false, 0, 0, 0, nil)
-    case .unlimited: (unlimited, limit, used, left, renews) = (true, nil, nil, nil, nil)
-    case .limited(let limit, let used, let renews):
-      (unlimited, self.limit, self.used, left, self.renews) = (false, limit, used, max(0, limit - used), renews)
-    }
-  }
-
-  static let shape = Shape.object([
-    ("unlimited", .boolean), ("limit?", .integer), ("used?", .integer), ("left?", .integer), ("renews?", .instant),
-  ])
-}

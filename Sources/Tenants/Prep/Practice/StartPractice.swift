@@ -31,7 +31,7 @@ extension Prep {
           AttemptView(served.attempt, served.item, allowance: allowance, visit: visit),
           status: httpStatus(served.isNew ? 201 : 200))
       } catch let problem as Problem where problem.kind == .quotaExceeded {
-        return try Quota(problem).answer(to: visit)
+        return try Quota(problem, namespace: "prep", aside: .init("/history", labelKey: "prep.quota.history")).answer(to: visit)
       } catch Practice.Refusal.noItems {
         throw Problem(.conflict, ["reason": visit.text("prep.refusal.noItems")])
       }

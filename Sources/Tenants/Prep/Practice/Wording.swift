@@ -22,9 +22,7 @@ struct Wording: Sendable {
 
   /// A text with a count in it, in the form that the count asks for.
   func count(_ key: String, _ count: Int, _ arguments: [String: String] = [:]) -> String {
-    var arguments = arguments
-    arguments["count"] = visit.format.number(Int64(count))
-    return visit.text(count == 1 ? "prep.\(key).one" : "prep.\(key).many", arguments)
+    visit.text("prep.\(key)", count: count, arguments)
   }
 
   /// What an item is called in a list of what was done: its topic and the beginning of its task.
