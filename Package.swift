@@ -26,6 +26,7 @@ var lifecycle: Target.Dependency { .product(name: "ServiceLifecycle", package: "
 var unixSignals: Target.Dependency { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
 var httpTypes: Target.Dependency { .product(name: "HTTPTypes", package: "swift-http-types") }
 var nio: Target.Dependency { .product(name: "NIOCore", package: "swift-nio") }
+var nioHTTPTypes: Target.Dependency { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
 var nioPosix: Target.Dependency { .product(name: "NIOPosix", package: "swift-nio") }
 
 /// The files that stand beside the code they belong to and are compiled into the binary by `EmbedResources`.
@@ -62,6 +63,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
   ],
   targets: [
     .systemLibrary(
@@ -77,11 +79,11 @@ let package = Package(
     core("Kit", [yams]),
     core("Keys", [crypto]),
     core("Database", ["CPostgres", "Kit", logging, crypto], embeds: false),
-    core("Web", ["Kit", "Keys", crypto, hummingbird, httpTypes, mustache, logging, nio], embeds: true),
+    core("Web", ["Kit", "Keys", crypto, hummingbird, httpTypes, mustache, logging, nio, nioHTTPTypes], embeds: true),
     core("Jobs", ["Kit", "Database", logging], embeds: true),
     core("TenantKit", ["Kit", "Web", "Database", crypto]),
     core("Telemetry", ["Kit", logging]),
-    core("Gateway", ["Kit", "Web", hummingbird, httpTypes, logging, nio]),
+    core("Gateway", ["Kit", "Web", "Database", hummingbird, httpTypes, logging, nio], embeds: true),
     core(
       "Identity",
       ["Kit", "Keys", "Database", "Web", "Jobs", "CArgon2", hummingbird, httpTypes, jwt, logging, crypto, cryptoExtras],
@@ -152,7 +154,10 @@ let package = Package(
     tests("KeysTests", ["Keys", crypto]),
     tests("WebTests", ["Web", "Keys", "Kit", hummingbird, httpTypes, logging, nio]),
     tests("JobsTests", ["Jobs", "Database", "Kit", "Support", logging]),
-    tests("GatewayTests", ["Gateway", "Web", "Keys", "Kit", hummingbird, httpTypes, logging, nio]),
+    tests(
+      "GatewayTests",
+      ["Gateway", "Web", "Keys", "Kit", "Database", "Jobs", "Support", hummingbird, httpTypes, logging, nio]),
+    tests("IsolationTests", ["CPostgres", "Database", "Kit", logging]),
     tests("TelemetryTests", ["Telemetry", "Kit", logging]),
     tests("ArchitectureTests", ["Kit", "Web"]),
     tests(
@@ -162,6 +167,8 @@ let package = Package(
         httpTypes,
         nio,
       ]),
-    tests("MetropolisTests", ["Metropolis", "Identity", "Kit", "Web"]),
+    tests(
+      "MetropolisTests",
+      ["Metropolis", "Identity", "Gateway", "TenantKit", "Jobs", "Database", "Kit", "Web", "Support", logging]),
   ]
 )

@@ -4,7 +4,6 @@ server of its own; pgbench runs the same statements on the same tables."""
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from statistics import median
 
 from city import ROOT
 from measure import by_turns, pgbench, say
-from recorded import UUID, Postgres, Script, Statement, script
+from recorded import Postgres, Script, Statement, array_type, script
 from report import Row, counted, ratio_row, spread
 
 BINARY = ROOT / ".build/release/metropolis-bench"
@@ -84,16 +83,6 @@ def inside(folder: Path, connections: int, binary: Path = BINARY) -> Iterator[In
         process.wait(60)
 
 
-def array_type(value: str) -> str | None:
-    """The type of a recorded array by its looks; None for what is no array. The log holds no types, and unnest() needs one."""
-    if not value.startswith("{") or value.startswith('{"') and value.endswith(("}}", '"}')) and '":' in value:
-        return None
-    elements = value[1:-1].split(",")
-    if all(UUID.fullmatch(element) for element in elements):
-        return "uuid[]"
-    return "bigint[]" if all(re.fullmatch(r"-?\d+", element) for element in elements) else "text[]"
-
-
 def by_anyone(made: Script) -> Script:
     """The script with a person by chance where it names the first, as the program has it."""
     text = made.text
@@ -114,6 +103,7 @@ def rows(folder: Path, rounds: int, seconds: int, connections: int, cores: int) 
     with inside(folder, connections) as program:
         return [
             checks(program, rounds, seconds),
+            looked(program, rounds, seconds, connections, cores),
             consumed(program, rounds, seconds, connections, cores),
             last_unit(program, rounds),
             posted(program, rounds, seconds, connections, cores),
@@ -135,6 +125,25 @@ def checks(program: Inside, rounds: int, seconds: int) -> Row:
         for kind, found in taken.items()
     )
     return Row(f"Entitlement check in process, {PERSONS:,} persons by turns", "–", ours, "–", "< 1 µs")
+
+
+def looked(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:
+    say("  one row by its key, against pgbench")
+    program.ask("fill")
+    first, second = program.recorded("row")
+    same = by_anyone(script(first, second))
+    taken: list[Figures] = []
+
+    def ours(_: int) -> float:
+        taken.append(program.ask(f"look {connections} {seconds}"))
+        return taken[-1]["rate"]
+
+    pair = by_turns(
+        "rows", ours, lambda _: pgbench(program.postgres, same, connections, seconds, cores), rounds
+    )
+    cost = median(one["processor"] for one in taken[1:]) / 1_000
+    what = f"One row by its key, the database client alone ({cost:.1f} µs of CPU each) : pgbench, the same"
+    return ratio_row(what, pair, "/s", "≥ 1.0")
 
 
 def consumed(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -170,6 +172,41 @@ def resident(pid: int) -> int:
     """Bytes of a process's memory that are in RAM (VmRSS)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(figure(r"VmRSS:\s+(\d+) kB", status)) * 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """CPU time a process has had, in user and kernel mode (proc(5), /proc/pid/stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def latencies(target: Target, seconds: float, every: float = 0.01) -> list[float]:
+    """How long single requests take, in seconds, one begun every so often over one connection. Sorted."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in target.headers.items())
+    request = f"GET {target.path} HTTP/1.1\r\nHost: {target.host}\r\n{fields}\r\n".encode()
+    taken: list[float] = []
+    with socket.create_connection(("127.0.0.1", target.port), timeout=10) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers = line.makefile("rb")
+        end = time.monotonic() + seconds
+        while (start := time.monotonic()) < end:
+            line.sendall(request)
+            status = answers.readline()
+            if b" 200 " not in status:
+                raise RuntimeError(f"{target.host}{target.path}: {status.decode().strip()}")
+            length = 0
+            while (head := answers.readline()) != b"\r\n":
+                if head.lower().startswith(b"content-length:"):
+                    length = int(head[15:])
+            answers.read(length)
+            taken.append(time.monotonic() - start)
+            time.sleep(max(0.0, start + every - time.monotonic()))
+    return sorted(taken)
+
+
+def percentile(taken: list[float], share: float) -> float:
+    """Of sorted figures, the one that this share of them does not exceed."""
+    return taken[min(len(taken) - 1, int(len(taken) * share))]
 
 
 def until(what: str, probe: Callable[[], bool], seconds: float, pause: float) -> None:

@@ -77,7 +77,8 @@ class Postgres:
                 log.seek(before)
                 entries = log.read().decode()
         finally:
-            self.ask(f'ALTER ROLE "{role}" RESET ALL')
+            for setting in ("log_statement", "log_error_verbosity"):
+                self.ask(f'ALTER ROLE "{role}" RESET {setting}')
             self.end_sessions(role)
             eventually(f"an answer that needs {schema}", act)
         return without_relay(statements(entries), schema)
@@ -157,9 +158,27 @@ class Script:
     text: str
     variables: dict[str, str]
 
+    def typed(self) -> Script:
+        """The same with the types of arrays, which a parameter of unnest() needs."""
+        text = self.text
+        for name, value in self.variables.items():
+            if kind := array_type(value):
+                text = re.sub(rf":{name}\b(?!::)", f":{name}::{kind}", text)
+        return Script(text, self.variables)
+
     def moved(self, schema: str, to: str) -> Script:
         """The same on tables of the same names in another schema."""
         return Script(re.sub(rf'"?{schema}"?\.', f"{to}.", self.text), self.variables)
+
+
+def array_type(value: str) -> str | None:
+    """The type of a recorded array by its looks; None for what is no array. The log holds no types, and unnest() needs one."""
+    if not value.startswith("{") or value.startswith('{"') and value.endswith(("}}", '"}')) and '":' in value:
+        return None
+    elements = value[1:-1].split(",")
+    if all(UUID.fullmatch(element) for element in elements):
+        return "uuid[]"
+    return "bigint[]" if all(re.fullmatch(r"-?\d+", element) for element in elements) else "text[]"
 
 
 def script(found: list[Statement], other: list[Statement] | None = None) -> Script:

@@ -29,11 +29,11 @@ class Row:
     aim: str = "–"
 
 
-def ratio_row(what: str, pair: Pair, unit: str, aim: str = "–") -> Row:
+def ratio_row(what: str, pair: Pair, unit: str, aim: str = "–", note: str = "") -> Row:
     return Row(
         what,
         f"**{pair.ratio:.2f}** ({min(pair.ratios):.2f}–{max(pair.ratios):.2f})",
-        f"{median(pair.ours):,.0f} {unit}",
+        f"{median(pair.ours):,.0f} {unit}{note}",
         f"{median(pair.limit):,.0f} {unit}",
         aim,
     )
@@ -46,6 +46,11 @@ def counted(found: list[Statement]) -> str:
 def spread(figures: list[float]) -> str:
     """The median, and the smallest and the largest."""
     return f"{median(figures):,.0f} ({min(figures):,.0f}–{max(figures):,.0f})"
+
+
+def microseconds(costs: list[float]) -> str:
+    """What one costs the city in CPU time. It holds on a busy machine, where rates don't."""
+    return f"; {median(costs) * 1e6:,.0f} µs of CPU" if costs else ""
 
 
 def megabytes(count: int) -> str:

@@ -53,12 +53,16 @@ def with_wide_limits(document: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path, port: int, is_up: Callable[[City], bool]) -> Iterator[Process]:
-    """Starts the city on the data of a folder; serves until the block ends."""
+def serving(folder: Path, port: int, is_up: Callable[[City], bool], role: str = "run", seconds: float = 120) -> Iterator[Process]:
+    """Starts the city on the data of a folder; serves until the block ends.
+
+    - role: `run` does everything in one process, `serve` answers requests only, on what `run` has applied before.
+    - seconds: it may take to start.
+    """
     city = City(port=port, data=folder / "data")
     command: list[str | Path] = [
         BINARY,
-        "run",
+        role,
         "--port",
         str(port),
         "--data",
@@ -78,7 +82,7 @@ def serving(folder: Path, port: int, is_up: Callable[[City], bool]) -> Iterator[
         )
     try:
         try:
-            until("the city is up", lambda: has_ended(process) or is_up(city), 120, 0.002)
+            until("the city is up", lambda: has_ended(process) or is_up(city), seconds, 0.002)
             yield Process(city, process.pid)
         except BaseException:
             lines = (folder / "city.log").read_text(errors="replace").splitlines()
@@ -91,6 +95,21 @@ def serving(folder: Path, port: int, is_up: Callable[[City], bool]) -> Iterator[
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def working(process: Process, folder: Path) -> Iterator[None]:
+    """What a city does by itself, in a process beside the one that serves it."""
+    command = [BINARY, "work", "--port", str(process.city.port), "--data", process.city.data, "--config", folder / "tenants.yaml"]
+    with (folder / "work.log").open("ab") as log:
+        worker = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(30)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -118,9 +137,9 @@ is_open = answers("/")
 is_ready = answers("/ready")
 
 
-def seconds_to_first_answer(folder: Path, port: int) -> float:
+def seconds_to_first_answer(folder: Path, port: int, role: str) -> float:
     start = time.monotonic()
-    with serving(folder, port, is_open):
+    with serving(folder, port, is_open, role):
         return time.monotonic() - start
 
 

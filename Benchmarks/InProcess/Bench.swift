@@ -20,7 +20,7 @@ struct Bench: Sendable {
   let database: Database
   let clock: BenchClock
   let billing: BillingService
-  private let server: EmbeddedServer
+  let server: EmbeddedServer
 
   /// - Parameter connections: of the pool; pgbench has as many.
   init(data: String, connections: Int) async throws {
@@ -32,7 +32,8 @@ struct Bench: Sendable {
     let owner = Provisioner.roleName(database: server.settings.database, schema: Bench.schema, .owner)
     let login = Provisioner.roleName(database: server.settings.database, schema: Bench.schema, .login)
     try await Provisioner(admin: admin).provision(
-      schema: Bench.schema, ownerRole: owner, loginRole: login, password: "bench")
+      schema: Bench.schema, ownerRole: owner, loginRole: login, password: "bench",
+      bounds: RoleBounds(connections: 100, usesAdvisoryLocks: true))
     let migrator = Migrator(admin: admin, logger: logger)
     try await migrator.migrate(
       schema: Bench.schema, ownerRole: owner, loginRole: login, migrations: try OutboxTable.migrations,

@@ -11,8 +11,10 @@ enum Main {
       check limited|unlimited SECONDS
       consume CLIENTS SECONDS | take
       last TAKERS TIMES
+      fill | look CLIENTS SECONDS | row
       accounts | post CLIENTS SECONDS | entry
       subscriptions COUNT | renew ROUND COUNT
+      neighbours ROUNDS SECONDS
     """
 
   static func main() async {
@@ -45,12 +47,20 @@ enum Main {
       return try await bench.check(words[1] == "limited" ? Bench.endless : Bench.unlimited, seconds: numbers[0])
     case ("consume", 2): return try await bench.consume(clients: Int(numbers[0]), seconds: numbers[1])
     case ("take", 0): try await bench.take()
+    case ("fill", 0): try await bench.fill()
+    case ("look", 2): return try await bench.look(clients: Int(numbers[0]), seconds: numbers[1])
+    case ("row", 0): try await bench.row()
     case ("last", 2): return try await bench.last(takers: Int(numbers[0]), times: Int(numbers[1]))
     case ("accounts", 0): try await bench.openAccounts()
     case ("post", 2): return try await bench.post(clients: Int(numbers[0]), seconds: numbers[1])
     case ("entry", 0): try await bench.post(to: 1)
     case ("subscriptions", 1): try await bench.subscribe(Int(numbers[0]))
     case ("renew", 2): return try await bench.renew(round: Int(numbers[0]), most: Int(numbers[1]))
+    case ("neighbours", 2):
+      let neighbours = try await Neighbours(server: bench.server)
+      let figures = try await neighbours.measure(rounds: Int(numbers[0]), seconds: numbers[1])
+      await neighbours.stop()
+      return figures
     default: throw Broken(words: usage)
     }
     return [:]

@@ -49,6 +49,28 @@ extension Bench {
       PersonID(Bench.id(number)), Bench.endless, at: Bench.tenant, key: .v7(at: .now))
   }
 
+  /// A row of use for each person.
+  func fill() async throws {
+    for number in 1...Bench.persons { try await take(by: number) }
+    try await admin.execute("ANALYZE")
+  }
+
+  /// One row by its key, decoded: the client alone, through as few connections as it takes.
+  func look(clients: Int, seconds: Double) async throws -> Figures {
+    let before = processorTime()
+    var figures = try await rate(clients, seconds) { try await row(of: .random(in: 1...Bench.persons)) }
+    figures["processor"] = (processorTime() - before) / (figures["rate"]! * seconds)
+    return figures
+  }
+
+  func row(of number: Int = 1) async throws {
+    let rows = try await database.query(
+      "SELECT pool, used, allowed FROM \(Bench.schema).usage_counter WHERE person = \(Bench.id(number))")
+    guard let row = rows.first, try row.get("used", as: Int64.self) > 0, try !row.get("pool", as: String.self).isEmpty else {
+      throw Broken(words: "no row of \(number)")
+    }
+  }
+
   /// As many tasks as `takers` want a person's last unit at once, again and again: one has it each time.
   func last(takers: Int, times: Int) async throws -> Figures {
     var elapsed = Duration.zero

@@ -16,114 +16,261 @@ extension PoolState<Job>.Action {
 }
 
 @Suite struct PoolStateTests {
-  private var pool = PoolState<Job>(limits: PoolSettings(connections: 2), backoff: Backoff(), waitersMax: 4)
+  private var pool = PoolState<Job>(
+    limits: PoolSettings(connections: 2), backoff: Backoff(), waitersMax: 4)
   private let start = ContinuousClock.now
 
-  private func at(_ milliseconds: Int) -> ContinuousClock.Instant { start + .milliseconds(milliseconds) }
+  private func at(_ milliseconds: Int) -> ContinuousClock.Instant {
+    start + .milliseconds(milliseconds)
+  }
+
+  private mutating func drain() -> [String] {
+    var texts: [String] = []
+    while let action = pool.next() { texts.append(action.text) }
+    return texts
+  }
+
+  private mutating func submit(
+    _ id: UInt64, _ demand: PoolState<Job>.Demand = .exclusive, at time: Int
+  ) -> [String] {
+    pool.submit(Job(id: id), demand, now: at(time))
+    return drain()
+  }
+
+  private mutating func open(_ id: ConnectionID, at time: Int) -> [String] {
+    pool.didOpen(id, now: at(time))
+    return drain()
+  }
+
+  private mutating func release(_ id: ConnectionID, at time: Int) -> [String] {
+    pool.release(id, now: at(time))
+    return drain()
+  }
+
+  private mutating func finish(_ id: ConnectionID, at time: Int) -> [String] {
+    pool.finish(id, now: at(time))
+    return drain()
+  }
+
+  private mutating func tick(at time: Int) -> [String] {
+    pool.tick(now: at(time))
+    return drain()
+  }
+
+  private mutating func fail(_ id: ConnectionID, at time: Int) -> [String] {
+    pool.didFailToOpen(id, now: at(time), scatter: 1)
+    return drain()
+  }
 
   @Test mutating func `A connection is opened for the first job, used again for the second`() {
-    #expect(pool.submit(Job(id: 1), now: at(0))?.text == "open 1")
-    #expect(pool.didOpen(1, now: at(5))?.text == "run 1 on 1")
-    #expect(pool.release(1, now: at(9)) == nil)
-    #expect(pool.submit(Job(id: 2), now: at(10))?.text == "run 2 on 1")
+    #expect(submit(1, at: 0) == ["open 1"])
+    #expect(open(1, at: 5) == ["run 1 on 1"])
+    #expect(release(1, at: 9) == [])
+    #expect(submit(2, at: 10) == ["run 2 on 1"])
     #expect(pool.size == 1 && pool.busyCount == 1 && pool.idleCount == 0)
   }
 
   @Test mutating func `Jobs beyond the bound wait in order`() {
-    #expect(pool.submit(Job(id: 1), now: at(0))?.text == "open 1")
-    #expect(pool.submit(Job(id: 2), now: at(0))?.text == "open 2")
-    #expect(pool.submit(Job(id: 3), now: at(0)) == nil)
-    #expect(pool.submit(Job(id: 4), now: at(0)) == nil)
-    #expect(pool.didOpen(2, now: at(1))?.text == "run 1 on 2")
-    #expect(pool.didOpen(1, now: at(1))?.text == "run 2 on 1")
-    #expect(pool.release(1, now: at(2))?.text == "run 3 on 1")
-    #expect(pool.release(2, now: at(2))?.text == "run 4 on 2")
-    #expect(pool.release(1, now: at(3)) == nil)
+    #expect(submit(1, at: 0) == ["open 1"])
+    #expect(submit(2, at: 0) == ["open 2"])
+    #expect(submit(3, at: 0) == [])
+    #expect(submit(4, at: 0) == [])
+    #expect(open(2, at: 1) == ["run 1 on 2"])
+    #expect(open(1, at: 1) == ["run 2 on 1"])
+    #expect(release(1, at: 2) == ["run 3 on 1"])
+    #expect(release(2, at: 2) == ["run 4 on 2"])
+    #expect(release(1, at: 3) == [])
+  }
+
+  @Test mutating func `Statements share a connection, and the pool grows meanwhile`() {
+    #expect(submit(1, .shared, at: 0) == ["open 1"])
+    #expect(open(1, at: 1) == ["run 1 on 1"])
+    #expect(submit(2, .shared, at: 1) == ["run 2 on 1", "open 2"])
+    #expect(submit(3, .shared, at: 1) == ["run 3 on 1"])
+    #expect(open(2, at: 2) == [])
+    #expect(submit(4, .shared, at: 2) == ["run 4 on 2"])
+    #expect(submit(5, .shared, at: 2) == ["run 5 on 2"])
+    #expect(pool.sharedLoad == 5)
+    for _ in 1...3 { #expect(finish(1, at: 3) == []) }
+    #expect(submit(6, .shared, at: 4) == ["run 6 on 1"])
+  }
+
+  @Test mutating func `No more than the depth is put on a connection`() {
+    pool = PoolState(limits: PoolSettings(connections: 1, pipelineDepth: 2))
+    #expect(submit(1, .shared, at: 0) == ["open 1"])
+    #expect(open(1, at: 0) == ["run 1 on 1"])
+    #expect(submit(2, .shared, at: 0) == ["run 2 on 1"])
+    #expect(submit(3, .shared, at: 0) == [])
+    #expect(finish(1, at: 1) == ["run 3 on 1"])
+  }
+
+  @Test mutating func `Through a pooler each connection runs one statement`() {
+    pool = PoolState(limits: PoolSettings(connections: 1, pooler: .transaction))
+    _ = submit(1, .shared, at: 0)
+    #expect(open(1, at: 0) == ["run 1 on 1"])
+    #expect(submit(2, .shared, at: 0) == [])
+    #expect(finish(1, at: 1) == ["run 2 on 1"])
+  }
+
+  @Test mutating func `Nothing is put behind a statement that takes long`() {
+    _ = submit(1, .shared, at: 0)
+    _ = open(1, at: 0)
+    _ = submit(2, .shared, at: 0)
+    #expect(open(2, at: 1) == [])
+    #expect(submit(3, .shared, at: 1) == ["run 3 on 2"])
+    #expect(submit(4, .shared, at: 5) == ["run 4 on 2"])
+    #expect(finish(2, at: 9) == [])
+    // On the first connection one is at it since 0, on the second since 9.
+    #expect(submit(5, .shared, at: 15) == ["run 5 on 2"])
+    #expect(submit(6, .shared, at: 30) == [])
+    #expect(finish(2, at: 31) == ["run 6 on 2"])
+  }
+
+  @Test mutating func `A transaction gets a connection of its own while statements stream`() {
+    pool = PoolState(limits: PoolSettings(connections: 1))
+    _ = submit(1, .shared, at: 0)
+    _ = open(1, at: 0)
+    _ = submit(2, .shared, at: 0)
+    #expect(submit(3, .exclusive, at: 0) == [])
+    #expect(submit(4, .shared, at: 0) == [])
+    #expect(finish(1, at: 1) == [])
+    #expect(finish(1, at: 1) == ["run 3 on 1"])
+    #expect(submit(5, .exclusive, at: 1) == [])
+    // The statement came before the second transaction.
+    #expect(release(1, at: 2) == ["run 4 on 1"])
+    #expect(submit(6, .shared, at: 2) == [])
+    #expect(finish(1, at: 3) == ["run 5 on 1"])
+    #expect(release(1, at: 4) == ["run 6 on 1"])
+  }
+
+  @Test
+  mutating func `While one connection is kept for a transaction, statements go to the others`() {
+    for id in 1...2 as ClosedRange<UInt64> {
+      _ = submit(id, .shared, at: 0)
+      _ = open(id, at: 0)
+    }
+    _ = submit(3, .shared, at: 0)
+    #expect(pool.slots.map(\.load) == [2, 1])
+    #expect(submit(4, .exclusive, at: 1) == [])
+    #expect(submit(5, .shared, at: 1) == ["run 5 on 1"])
+    #expect(submit(6, .shared, at: 1) == ["run 6 on 1"])
+    #expect(finish(2, at: 2) == ["run 4 on 2"])
+    // The transaction gave up waiting: nothing is kept any more.
+    #expect(submit(7, .exclusive, at: 2) == [])
+    #expect(pool.withdraw(7, now: at(2)) == Job(id: 7))
+    #expect(submit(8, .shared, at: 2) == ["run 8 on 1"])
+  }
+
+  @Test mutating func `A connection that is held takes nothing until it is let go`() {
+    pool = PoolState(limits: PoolSettings(connections: 1))
+    _ = submit(1, .shared, at: 0)
+    _ = open(1, at: 0)
+    pool.hold(1)
+    #expect(submit(2, .shared, at: 0) == [])
+    #expect(finish(1, at: 1) == [])
+    pool.letGo(1, now: at(2))
+    #expect(drain() == ["run 2 on 1"])
+  }
+
+  @Test mutating func `What was never sent when its connection broke goes first elsewhere`() {
+    for id in 1...2 as ClosedRange<UInt64> {
+      _ = submit(id, at: 0)
+      _ = open(id, at: 0)
+    }
+    #expect(submit(3, .shared, at: 0) == [])
+    pool.didLose(1, now: at(1))
+    #expect(drain() == ["open 3"])
+    pool.resubmit(Job(id: 4), .shared, now: at(1))
+    #expect(drain() == [])
+    #expect(open(3, at: 2) == ["run 4 on 3", "run 3 on 3"])
   }
 
   @Test mutating func `A job waits no longer than the wait timeout`() {
-    _ = pool.submit(Job(id: 1), now: at(0))
-    _ = pool.didOpen(1, now: at(0))
-    _ = pool.submit(Job(id: 2), now: at(0))
-    _ = pool.didOpen(2, now: at(0))
-    _ = pool.submit(Job(id: 3), now: at(100))
+    _ = submit(1, at: 0)
+    _ = open(1, at: 0)
+    _ = submit(2, at: 0)
+    _ = open(2, at: 0)
+    _ = submit(3, at: 100)
     #expect(pool.nextDeadline(after: at(100)) == at(2_100))
-    #expect(pool.tick(now: at(2_099)).isEmpty)
-    #expect(pool.tick(now: at(2_100)).map(\.text) == ["fail 3 poolExhausted"])
+    #expect(tick(at: 2_099) == [])
+    #expect(tick(at: 2_100) == ["fail 3 poolExhausted"])
   }
 
   @Test mutating func `The line itself is bounded`() {
-    for id in 1...4 { _ = pool.submit(Job(id: UInt64(id)), now: at(0)) }
-    #expect(pool.submit(Job(id: 5), now: at(0))?.text == "fail 5 poolExhausted")
+    for id in 1...4 { _ = submit(UInt64(id), at: 0) }
+    #expect(submit(5, at: 0) == ["fail 5 poolExhausted"])
   }
 
   @Test mutating func `A job that waits can be withdrawn`() {
-    _ = pool.submit(Job(id: 1), now: at(0))
-    #expect(pool.withdraw(1) == Job(id: 1))
-    #expect(pool.withdraw(1) == nil)
-    #expect(pool.didOpen(1, now: at(1)) == nil)
+    _ = submit(1, at: 0)
+    #expect(pool.withdraw(1, now: at(0)) == Job(id: 1))
+    #expect(pool.withdraw(1, now: at(0)) == nil)
+    #expect(open(1, at: 1) == [])
     #expect(pool.idleCount == 1)
   }
 
   @Test mutating func `A connection that rests too long is closed, the one used last stays`() {
     for id in [1, 2] as [UInt64] {
-      _ = pool.submit(Job(id: id), now: at(0))
-      _ = pool.didOpen(id, now: at(0))
+      _ = submit(id, at: 0)
+      _ = open(id, at: 0)
     }
-    _ = pool.release(1, now: at(0))
-    _ = pool.release(2, now: at(10))
-    #expect(pool.submit(Job(id: 3), now: at(20_000))?.text == "run 3 on 2")
-    _ = pool.release(2, now: at(20_001))
-    #expect(pool.tick(now: at(30_000)).map(\.text) == ["close 1"])
-    #expect(pool.tick(now: at(50_000)).isEmpty)
-    #expect(pool.tick(now: at(50_001)).map(\.text) == ["close 2"])
+    _ = release(1, at: 0)
+    _ = release(2, at: 10)
+    #expect(submit(3, at: 20_000) == ["run 3 on 2"])
+    _ = release(2, at: 20_001)
+    #expect(tick(at: 30_000) == ["close 1"])
+    #expect(tick(at: 50_000) == [])
+    #expect(tick(at: 50_001) == ["close 2"])
     #expect(pool.size == 0)
   }
 
   @Test mutating func `A short outage is ridden out in line, a long one answered at once`() {
-    _ = pool.submit(Job(id: 1), now: at(0))
-    #expect(pool.didFailToOpen(1, now: at(1), scatter: 1).isEmpty)
+    _ = submit(1, at: 0)
+    #expect(fail(1, at: 1) == [])
     #expect(pool.nextDeadline(after: at(1)) == at(51))
-    #expect(pool.tick(now: at(51)).map(\.text) == ["open 2"])
-    #expect(pool.didFailToOpen(2, now: at(52), scatter: 1).isEmpty)
-    #expect(pool.tick(now: at(152)).map(\.text) == ["open 3"])
-    #expect(pool.didFailToOpen(3, now: at(153), scatter: 1).map(\.text) == ["fail 1 connectionFailed"])
+    #expect(tick(at: 51) == ["open 2"])
+    #expect(fail(2, at: 52) == [])
+    #expect(tick(at: 152) == ["open 3"])
+    #expect(fail(3, at: 153) == ["fail 1 connectionFailed"])
     // Refused without a try until the back-off is over, then one tries for all.
-    #expect(pool.submit(Job(id: 2), now: at(200))?.text == "fail 2 connectionFailed")
-    #expect(pool.submit(Job(id: 3), now: at(400))?.text == "open 4")
-    #expect(pool.submit(Job(id: 4), now: at(400))?.text == "fail 4 connectionFailed")
-    #expect(pool.didOpen(4, now: at(401))?.text == "run 3 on 4")
-    #expect(pool.submit(Job(id: 5), now: at(402))?.text == "open 5")
+    #expect(submit(2, at: 200) == ["fail 2 connectionFailed"])
+    #expect(submit(3, at: 400) == ["open 4"])
+    #expect(submit(4, at: 400) == ["fail 4 connectionFailed"])
+    #expect(open(4, at: 401) == ["run 3 on 4"])
+    #expect(submit(5, at: 402) == ["open 5"])
   }
 
   @Test mutating func `Attempts that fail together are one failure`() {
-    _ = pool.submit(Job(id: 1), now: at(0))
-    _ = pool.submit(Job(id: 2), now: at(0))
-    #expect(pool.didFailToOpen(1, now: at(1), scatter: 1).isEmpty)
-    #expect(pool.didFailToOpen(2, now: at(1), scatter: 1).isEmpty)
+    _ = submit(1, at: 0)
+    _ = submit(2, at: 0)
+    #expect(fail(1, at: 1) == [])
+    #expect(fail(2, at: 1) == [])
     #expect(pool.nextDeadline(after: at(1)) == at(51))
-    #expect(pool.tick(now: at(51)).map(\.text) == ["open 3", "open 4"])
+    #expect(tick(at: 51) == ["open 3", "open 4"])
   }
 
   @Test mutating func `A lost connection is replaced when somebody waits`() {
-    for id in 1...3 as ClosedRange<UInt64> { _ = pool.submit(Job(id: id), now: at(0)) }
-    _ = pool.didOpen(1, now: at(0))
-    _ = pool.didOpen(2, now: at(0))
-    #expect(pool.didLose(1, now: at(1))?.text == "open 3")
-    #expect(pool.didOpen(3, now: at(2))?.text == "run 3 on 3")
-    #expect(pool.didLose(2, now: at(3)) == nil)
+    for id in 1...3 as ClosedRange<UInt64> { _ = submit(id, at: 0) }
+    _ = open(1, at: 0)
+    _ = open(2, at: 0)
+    pool.didLose(1, now: at(1))
+    #expect(drain() == ["open 3"])
+    #expect(open(3, at: 2) == ["run 3 on 3"])
+    pool.didLose(2, now: at(3))
+    #expect(drain() == [])
   }
 
   @Test mutating func `Closing refuses who waits and lets who works end`() {
-    for id in 1...3 as ClosedRange<UInt64> { _ = pool.submit(Job(id: id), now: at(0)) }
-    _ = pool.didOpen(1, now: at(0))
-    _ = pool.didOpen(2, now: at(0))
-    _ = pool.release(1, now: at(1))
-    _ = pool.release(1, now: at(1))
-    #expect(pool.close().map(\.text) == ["close 1"])
+    for id in 1...3 as ClosedRange<UInt64> { _ = submit(id, at: 0) }
+    _ = open(1, at: 0)
+    _ = open(2, at: 0)
+    _ = release(1, at: 1)
+    _ = release(1, at: 1)
+    pool.close()
+    #expect(drain() == ["close 1"])
     #expect(!pool.isDrained)
-    #expect(pool.submit(Job(id: 4), now: at(2))?.text == "fail 4 closed")
-    #expect(pool.release(2, now: at(3))?.text == "close 2")
+    #expect(submit(4, at: 2) == ["fail 4 closed"])
+    #expect(release(2, at: 3) == ["close 2"])
     #expect(pool.isDrained)
   }
 
@@ -139,6 +286,8 @@ extension PoolState<Job>.Action {
     var cache = StatementCache(capacity: 2)
     #expect(cache.plan(for: "a") == .unnamed)
     #expect(cache.plan(for: "a") == .prepare(name: "s1"))
+    // Another that comes before it is known to be prepared does not rely on it.
+    #expect(cache.plan(for: "a") == .unnamed)
     cache.didPrepare("a", name: "s1")
     #expect(cache.plan(for: "a") == .execute(name: "s1"))
     #expect(cache.plan(for: "b") == .unnamed)

@@ -10,12 +10,19 @@ import Testing
     return nil
   }
 
+  private func expectRefusal(of text: SQL, by database: Database) async {
+    let error = await failure { _ = try await database.query(text) }
+    #expect(error?.kind == .unsupported)
+  }
+
   @Test func `What would be an injection stays data`() async throws {
     try await withDatabase { test in
       try await test.database.execute("CREATE TABLE note (text text)")
       let text = "'); DROP TABLE note; --"
       try await test.database.execute("INSERT INTO note VALUES (\(text))")
-      #expect(try await test.database.one("SELECT text FROM note WHERE text = \(text)")?.get("text") == text)
+      #expect(
+        try await test.database.one("SELECT text FROM note WHERE text = \(text)")?.get("text")
+          == text)
     }
   }
 
@@ -31,17 +38,24 @@ import Testing
 
   @Test func `An error carries code and constraint, and quotes no value`() async throws {
     try await withDatabase { test in
-      try await test.database.execute("CREATE TABLE person (email text CONSTRAINT person_email_key UNIQUE)")
+      try await test.database.execute(
+        "CREATE TABLE person (email text CONSTRAINT person_email_key UNIQUE)")
       try await test.database.execute("INSERT INTO person VALUES (\("mina@example.kr"))")
       let error = try #require(
-        await failure { try await test.database.execute("INSERT INTO person VALUES (\("mina@example.kr"))") })
+        await failure {
+          try await test.database.execute("INSERT INTO person VALUES (\("mina@example.kr"))")
+        })
       #expect(error.isUniqueViolation && error.state == .uniqueViolation)
       #expect(error.constraint == "person_email_key" && error.table == "person")
       #expect(!"\(error)".contains("mina") && "\(error)".contains("person_email_key"))
-      let cast = try #require(await failure { _ = try await test.database.query("SELECT \("mina@example.kr")::text::int") })
+      let cast = try #require(
+        await failure {
+          _ = try await test.database.query("SELECT \("mina@example.kr")::text::int")
+        })
       #expect(cast.state?.rawValue == "22P02")
       #expect(!"\(cast)".contains("mina") && cast.message?.contains("mina") == true)
-      let unknown = try #require(await failure { _ = try await test.database.query("SELECT nonsense FROM person") })
+      let unknown = try #require(
+        await failure { _ = try await test.database.query("SELECT nonsense FROM person") })
       #expect("\(unknown)".contains("nonsense"))
     }
   }
@@ -49,7 +63,9 @@ import Testing
   @Test func `A statement run again and again is prepared once and stays right`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1))
-      for value in 1...5 { #expect(try await database.one("SELECT \(value) * 2 AS x")?.get("x") == value * 2) }
+      for value in 1...5 {
+        #expect(try await database.one("SELECT \(value) * 2 AS x")?.get("x") == value * 2)
+      }
       let prepared = try await database.one("SELECT count(*) AS n FROM pg_prepared_statements")
       #expect(try prepared?.get("n") == 1)
     }
@@ -61,7 +77,9 @@ import Testing
       for number in 1...300 {
         for _ in 1...2 { _ = try await database.query("SELECT \(literal: "\(number)") AS x") }
       }
-      let count = try #require(try await database.one("SELECT count(*) AS n FROM pg_prepared_statements")?.get("n", as: Int.self))
+      let count = try #require(
+        try await database.one("SELECT count(*) AS n FROM pg_prepared_statements")?.get(
+          "n", as: Int.self))
       #expect((240...272).contains(count))
     }
   }
@@ -77,7 +95,9 @@ import Testing
       try await test.database.execute("ALTER TABLE t ADD c text DEFAULT 'newer'")
       for _ in 1...2 { _ = try await database.query("SELECT * FROM t") }
       try await test.database.execute("ALTER TABLE t ADD d text DEFAULT 'newest'")
-      let inTransaction: String? = try await database.transaction { try await $0.one("SELECT * FROM t")?.get("d") }
+      let inTransaction: String? = try await database.transaction {
+        try await $0.one("SELECT * FROM t")?.get("d")
+      }
       #expect(inTransaction == "newest")
     }
   }
@@ -106,7 +126,8 @@ import Testing
       try await withThrowingTaskGroup(of: Void.self) { group in
         let isAnswered = Shared(false)
         group.addTask {
-          try await database.transaction { _ in
+          try await database.transaction { transaction in
+            _ = try await transaction.query("SELECT 1")
             while !isAnswered.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
           }
         }
@@ -127,8 +148,10 @@ import Testing
 
   @Test func `Who finds no connection in time is told so`() async throws {
     try await withDatabase { test in
-      let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .milliseconds(300)))
-      try await database.transaction { _ in
+      let database = test.connect(
+        pool: PoolSettings(connections: 1, waitTimeout: .milliseconds(300)))
+      try await database.transaction { transaction in
+        _ = try await transaction.query("SELECT 1")
         let error = await failure { _ = try await database.query("SELECT 1") }
         #expect(error?.kind == .poolExhausted && error?.isUnavailable == true)
       }
@@ -140,8 +163,10 @@ import Testing
 
   @Test func `A statement beyond the statement timeout is ended by the server`() async throws {
     try await withDatabase { test in
-      let database = test.connect(pool: PoolSettings(connections: 1, statementTimeout: .milliseconds(100)))
-      #expect(await failure { _ = try await database.query("SELECT pg_sleep(5)") }?.kind == .timeout)
+      let database = test.connect(
+        pool: PoolSettings(connections: 1, statementTimeout: .milliseconds(100)))
+      #expect(
+        await failure { _ = try await database.query("SELECT pg_sleep(5)") }?.kind == .timeout)
       let next: Int? = try await database.one("SELECT 1 AS x")?.get("x")
       #expect(next == 1)
       #expect(await eventually { database.status.connectionsOpened == 1 })
@@ -168,7 +193,10 @@ import Testing
       #expect(left == 0)
       let next: Int? = try await database.one("SELECT 1 AS x")?.get("x")
       #expect(next == 1)
-      #expect(await eventually { database.status.connectionsOpened == 1 && database.status.cancellations == 1 })
+      #expect(
+        await eventually {
+          database.status.connectionsOpened == 1 && database.status.cancellations == 1
+        })
     }
   }
 
@@ -177,7 +205,9 @@ import Testing
       let database = test.connect(pool: PoolSettings(connections: 2, waitTimeout: .seconds(20)))
       for _ in 1...40 {
         let victim = Task { try await database.query("SELECT pg_sleep(0.005)") }
-        let others = (1...4).map { number in Task { try await database.one("SELECT \(number) AS x")?.get("x", as: Int.self) } }
+        let others = (1...4).map { number in
+          Task { try await database.one("SELECT \(number) AS x")?.get("x", as: Int.self) }
+        }
         try await Task.sleep(for: .microseconds(Int.random(in: 0...6_000)))
         victim.cancel()
         for (index, other) in others.enumerated() { #expect(try await other.value == index + 1) }
@@ -189,7 +219,8 @@ import Testing
   @Test func `A task cancelled before its turn sends nothing`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(20)))
-      try await database.transaction { _ in
+      try await database.transaction { transaction in
+        _ = try await transaction.query("SELECT 1")
         let waiting = Task { try await database.query("CREATE TABLE never ()") }
         #expect(await eventually { database.status.waiting == 1 })
         waiting.cancel()
@@ -202,10 +233,18 @@ import Testing
   @Test func `COPY and a loose BEGIN are refused, and leave nothing behind`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1))
-      #expect(await failure { _ = try await database.query("COPY pg_class TO STDOUT") }?.kind == .unsupported)
-      try await database.execute("BEGIN")
-      #expect(try await database.one("SELECT pg_current_xact_id_if_assigned() IS NULL AS x")?.get("x") == true)
-      #expect(await eventually { database.status.connectionsOpened == 3 })
+      #expect(
+        await failure { _ = try await database.query("COPY pg_class TO STDOUT") }?.kind
+          == .unsupported)
+      let texts: [SQL] = [
+        "BEGIN", "  /* a /* b */ */ -- c\n start transaction", "COMMIT", "rollback", "SAVEPOINT a",
+        "; Copy x FROM STDIN",
+      ]
+      for text in texts { await expectRefusal(of: text, by: database) }
+      let isOutside: Bool? = try await database.one(
+        "SELECT pg_current_xact_id_if_assigned() IS NULL AS x")?.get("x")
+      #expect(isOutside == true)
+      #expect(await eventually { database.status.connectionsOpened == 1 })
     }
   }
 

@@ -7,9 +7,9 @@ final class Shared<Value: Sendable>: Sendable {
   func withLock<R: Sendable>(_ body: (inout Value) -> R) -> R { state.withLock { body(&$0) } }
 }
 
-/// Whether the condition comes about within two seconds. A pool publishes its status after it has answered.
-func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
-  let deadline = ContinuousClock.now + .seconds(2)
+/// Whether the condition comes about in time. A pool publishes its status after it has answered.
+func eventually(within limit: Duration = .seconds(2), _ condition: () async throws -> Bool) async rethrows -> Bool {
+  let deadline = ContinuousClock.now + limit
   while ContinuousClock.now < deadline {
     if try await condition() { return true }
     try? await Task.sleep(for: .milliseconds(5))

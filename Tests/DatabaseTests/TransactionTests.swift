@@ -6,7 +6,9 @@ import Testing
 @Suite struct TransactionTests {
   private struct Refusal: Error {}
 
-  @Test func `What a transaction did is there after it, and gone when its body throws`() async throws {
+  @Test func `What a transaction did is there after it, and gone when its body throws`()
+    async throws
+  {
     try await withDatabase { test in
       let database = test.database
       try await database.execute("CREATE TABLE t (x bigint)")
@@ -32,7 +34,7 @@ import Testing
 
   @Test func `A serialization failure runs the whole again`() async throws {
     try await withDatabase { test in
-      let database = test.connect(pool: PoolSettings(connections: 4))
+      let database = test.connect(pool: PoolSettings(connections: 4, waitTimeout: .seconds(60)))
       try await database.execute("CREATE TABLE counter (n bigint)")
       try await database.execute("INSERT INTO counter VALUES (0)")
       let runs = Shared(0)
@@ -87,7 +89,8 @@ import Testing
 
   @Test func `A constraint that is checked at COMMIT fails there`() async throws {
     try await withDatabase { test in
-      try await test.database.execute("CREATE TABLE t (x int CONSTRAINT late UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+      try await test.database.execute(
+        "CREATE TABLE t (x int CONSTRAINT late UNIQUE DEFERRABLE INITIALLY DEFERRED)")
       let error = await #expect(throws: DatabaseError.self) {
         try await test.database.transaction { transaction in
           try await transaction.execute("INSERT INTO t VALUES (1), (1)")
@@ -110,7 +113,9 @@ import Testing
     try await withDatabase { test in
       let sum = try await test.database.transaction { transaction in
         try await withThrowingTaskGroup(of: Int.self) { group in
-          for value in 1...50 { group.addTask { try await transaction.one("SELECT \(value) AS x")?.get("x") ?? 0 } }
+          for value in 1...50 {
+            group.addTask { try await transaction.one("SELECT \(value) AS x")?.get("x") ?? 0 }
+          }
           return try await group.reduce(0, +)
         }
       }

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from city import Mailbox, api_client
+from city import api_client
 from paying import WORKS, pay
 from people import enter, person, program
 from soak import Moments, World
@@ -33,6 +33,8 @@ class Notebook:
 
     # (client, id)
     questions: list[tuple[Caller, str]] = field(default_factory=list)
+    # (who asked, who answered, answer, points)
+    accepted: list[tuple[Caller, Caller, str, int]] = field(default_factory=list)
     items: list[tuple[Caller, str]] = field(default_factory=list)
     # Learners who were told that nothing is left.
     exhausted: list[Caller] = field(default_factory=list)
@@ -98,7 +100,7 @@ def newcomer(world: World, notebook: Notebook, name: str, *hosts: str) -> Caller
         try:
             world.wait(PATIENCE)
             someone = person(name)
-            program(client, world.city, Mailbox(world.city, client), someone)
+            program(client, world.city, world.mails, someone)
             for host in hosts:
                 enter(client, world.city, host)
             return Caller(world, notebook, client, someone.email)
@@ -142,6 +144,7 @@ class Asker(Worker):
     def prepare(self) -> None:
         self.count = 0
         self.me = newcomer(self.world, self.notebook, "미나", "", "jeju")
+        self.neighbour = newcomer(self.world, self.notebook, "준호", "", "jeju")
 
     def act(self) -> None:
         self.count += 1
@@ -152,6 +155,16 @@ class Asker(Worker):
         }
         asked = self.me.json("POST", "jeju", "/questions", 200, 201, json=question, headers={"Idempotency-Key": mark})
         self.notebook.questions.append((self.me, asked["id"]))
+        if self.count % 3 == 0:
+            self.thank(asked["id"], mark)
+
+    def thank(self, question: str, mark: str) -> None:
+        """A neighbour answers, and gets the points."""
+        answer = self.neighbour.json(
+            "POST", "jeju", f"/questions/{question}/answers", 200, 201, json={"body": f"{mark}: 오전 열 시 전이면 자리가 있어요."},
+            headers={"Idempotency-Key": mark})
+        accepted = self.me.json("POST", "jeju", f"/answers/{answer['id']}/accept", 200, 201, json={})
+        self.notebook.accepted.append((self.me, self.neighbour, answer["id"], accepted["points"]))
 
 
 class Learner(Worker):

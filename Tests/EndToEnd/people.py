@@ -5,11 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 from playwright.sync_api import Page, expect
 
-from city import City, Mailbox
+from city import City, Mail, Mailbox
+
+class Post(Protocol):
+    """Whoever has the mails: the development mailbox, or a sink of the test."""
+
+    def mail(self, to: str) -> Mail: ...
+
 
 PASSWORD = "correct horse battery staple"
 numbers = itertools.count(1)
@@ -39,7 +46,7 @@ def register(page: Page, mailbox: Mailbox, someone: Person) -> None:
     expect(page.get_by_role("button", name=re.compile("로그아웃하기|Sign out")).first).to_be_visible()
 
 
-def program(client: httpx.Client, city: City, mailbox: Mailbox, someone: Person) -> httpx.Client:
+def program(client: httpx.Client, city: City, mailbox: Post, someone: Person) -> httpx.Client:
     """A program that registers and signs in at the issuer through the JSON API."""
     issuer = {"headers": {"Accept": "application/json"}}
     registered = client.post(

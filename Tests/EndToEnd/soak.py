@@ -1,4 +1,4 @@
-"""A city and a payment simulator of their own, and who kills them again and again."""
+"""A city of several processes with a PostgreSQL and a payment simulator of its own, and who kills them again and again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from city import BINARY, ROOT, City, api_client, environment, eventually, with_wide_limits
+from cluster import Cluster, MailSink
 
 PROGRAM = Path(os.environ.get("METROPOLIS_BINARY", BINARY))
 LOGS = ROOT / ".build/test-logs/crash"
@@ -84,7 +84,8 @@ class Server:
 
 
 class World:
-    """A city and a simulator of their own, on data of their own."""
+    """A city on data of its own: one process serves, one works in the background, one plays the gateway, and PostgreSQL
+    outlives each of them."""
 
     def __init__(self) -> None:
         # Short, and open to the database's user: see `running_city`.
@@ -92,21 +93,22 @@ class World:
         self.home.chmod(0o755)
         self.logs = LOGS / self.home.name
         self.logs.mkdir(parents=True)
-        self.city = City(port=quiet_port(), data=self.home / "data")
-        payments = quiet_port()
-        while payments == self.city.port:
-            payments = quiet_port()
+        ports: set[int] = set()
+        while len(ports) < 3:
+            ports.add(quiet_port())
+        serving, payments, database = ports
+        self.cluster, self.mails = Cluster(self.home, database), MailSink()
+        self.city = City(port=serving, data=self.home / "data")
         self.origin = f"http://127.0.0.1:{payments}"
         self.config = self.home / "tenants.yaml"
         self.config.write_text(with_wide_limits((ROOT / "tenants.yaml").read_text()))
         keys = {"METROPOLIS_PAYMENTS_KEY": KEY, "METROPOLIS_PAYMENTS_SECRET": SECRET}
-        self.keys = keys | {"METROPOLIS_PAYMENTS_URL": self.origin}
-        self.server = Server(
-            "city",
-            ["run", "--port", str(self.city.port), "--data", str(self.city.data), "--config", str(self.config)],
-            self.keys,
-            self.logs,
-        )
+        self.keys = keys | {
+            "METROPOLIS_PAYMENTS_URL": self.origin, "METROPOLIS_SMTP_URL": self.mails.url, "DATABASE_URL": self.cluster.url,
+        }
+        options = ["--port", str(self.city.port), "--data", str(self.city.data), "--config", str(self.config)]
+        self.server = Server("city", ["serve", *options], self.keys, self.logs)
+        self.worker = Server("worker", ["work", *options], self.keys, self.logs)
         self.simulator = Server(
             "simulator",
             [
@@ -117,16 +119,23 @@ class World:
             self.logs,
         )
 
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return (self.server, self.worker, self.simulator)
+
     def start(self) -> None:
-        self.simulator.start()
-        self.server.start()
+        self.cluster.create()
+        applied = self.command("apply", "--port", str(self.city.port))
+        assert applied.returncode == 0, f"apply: {applied.returncode} {applied.stdout} {applied.stderr[-2_000:]}"
+        for server in self.servers:
+            server.start()
         self.wait()
 
     def wait(self, seconds: float = 120) -> None:
         eventually("the city is ready", self.is_ready, seconds)
 
     def is_ready(self) -> bool:
-        """Whether both answer."""
+        """Whether city and simulator answer."""
         try:
             with api_client(timeout=2) as client:
                 self.simulated(client, "/simulator/state")
@@ -140,30 +149,9 @@ class World:
         answer.raise_for_status()
         return answer.json()
 
-    def kill_database(self) -> None:
-        """The private PostgreSQL too, as when the whole machine goes down. It may have gone with the city already."""
-        try:
-            postmaster = int((self.city.data / "postgres/postmaster.pid").read_text().split()[0])
-            command = Path(f"/proc/{postmaster}/cmdline").read_bytes()
-            if str(self.city.data).encode() in command:
-                os.kill(postmaster, signal.SIGKILL)
-        except (FileNotFoundError, IndexError, ValueError, ProcessLookupError):
-            return
-
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """What a query gives, asked of the private database by its superuser."""
-        answer = subprocess.run(
-            ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
-             "-c", f"SELECT coalesce(json_agg(r), '[]') FROM ({query}) AS r"],
-            env=os.environ | {
-                "PGHOST": str(self.city.data / "postgres.socket"), "PGUSER": "metropolis", "PGDATABASE": "metropolis",
-                "PGPASSWORD": (self.city.data / "postgres.password").read_text().strip(),
-            },
-            capture_output=True, text=True, timeout=60,
-        )
-        assert answer.returncode == 0, f"{answer.stderr}\n{query}"
-        found: list[dict[str, Any]] = json.loads(answer.stdout)
-        return found
+        """What a query gives, asked of the database by its superuser."""
+        return self.cluster.rows(query)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of the program on this city's data."""
@@ -174,12 +162,16 @@ class World:
 
     def end(self) -> None:
         """Ends what still runs. Data and logs stay for who wants to look."""
-        for server in (self.server, self.simulator):
+        for server in self.servers:
             if server.process is not None and server.process.poll() is None:
                 server.stop()
+        if (self.cluster.home / "postmaster.pid").exists():
+            self.cluster.stop_immediately()
+        self.mails.stop()
 
     def forget(self) -> None:
         """Removes data and logs: nobody has to look."""
+        self.cluster.destroy()
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self.logs, ignore_errors=True)
 
@@ -204,12 +196,14 @@ class Moments:
 
 
 class Killer(threading.Thread):
-    """Kills the city, the simulator or both, at moments only the seed knows, and starts them again at once."""
+    """Kills processes of the city, at moments only the seed knows, and starts them again at once."""
 
-    # The last: the city with its database, as in a power failure.
-    TARGETS = ["city"] * 3 + ["simulator"] * 3 + ["both"] * 2 + ["machine"]
+    # What is struck, by name. The last: everything, as in a power failure.
+    TARGETS = {
+        "city": 3, "simulator": 3, "worker": 2, "database": 2, "city and simulator": 1, "city and worker": 1, "machine": 1,
+    }
     # What is struck at when it is being done: the moments that matter are short. None: whatever is being done then.
-    ACTS = [None, None, *["POST /subscription"] * 2, "POST /subscribe", "POST /checkout", "POST /practice"]
+    ACTS = [None, None, *["POST /subscription"] * 2, "POST /subscribe", "POST /checkout", "POST /practice", "POST /answers"]
 
     def __init__(self, world: World, moments: Moments, seed: int, seconds: float, least: int) -> None:
         super().__init__(name="killer", daemon=True)
@@ -232,7 +226,8 @@ class Killer(threading.Thread):
                 # A machine too slow for the kills that are due gets more time, not for ever.
                 assert spent < 4 * self.seconds + 60, f"only {self.counts} in {spent:.0f} s"
                 if not bag:
-                    bag = self.random.sample(self.TARGETS, len(self.TARGETS))
+                    bag = [target for target, often in self.TARGETS.items() for _ in range(often)]
+                    self.random.shuffle(bag)
                 time.sleep(self.random.uniform(0.2, 3.0))
                 act, within = self.random.choice(self.ACTS), self.random.uniform(0, 0.03)
                 if act:
@@ -246,20 +241,29 @@ class Killer(threading.Thread):
             self.failure = failure
 
     @property
+    def kills(self) -> dict[str, int]:
+        return {server.name: server.kills for server in self.world.servers} | {"database": self.world.cluster.kills}
+
+    @property
     def is_enough(self) -> bool:
-        return min(self.world.server.kills, self.world.simulator.kills) >= self.least
+        return min(self.kills[name] for name in ("city", "simulator")) >= self.least and min(self.kills.values()) > 1
 
     def strike(self, target: str) -> None:
         self.counts[target] += 1
-        server, simulator = self.world.server, self.world.simulator
-        both = [server, simulator]
-        struck = {"city": [server], "machine": [server], "simulator": [simulator], "both": both, "all": both}[target]
-        for one in self.random.sample(struck, len(struck)):
-            one.kill()
-        if target in ("machine", "all"):
-            self.world.kill_database()
+        names = list(self.kills) if target == "machine" else target.split(" and ")
+        self.random.shuffle(names)
+        servers = {server.name: server for server in self.world.servers}
+        for name in names:
+            if name == "database":
+                self.world.cluster.stop_immediately()
+            else:
+                servers[name].kill()
         # Mostly at once; now and then the others notice that it is gone.
         if self.random.random() < 0.3:
             time.sleep(self.random.uniform(0.1, 1.5))
-        for one in struck:
-            one.start()
+        # Nobody waits for anybody: the others bear it that the database is the last to come.
+        for name in names:
+            if name == "database":
+                self.world.cluster.start()
+            else:
+                servers[name].start()

@@ -1,3 +1,4 @@
+import Database
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -43,15 +44,28 @@ struct TestGateway {
         visits.withLock { $0.append(visit) }
         return .json(["owner": owner.name, "network": Network.current])
       },
-      .get("/away", .init()) { _, _ in throw Problem(.unavailable, retryAfter: 5) },
+      .get("/away", .init()) { _, _ in throw DatabaseError(.connectionFailed) },
       .get("/slow", .init()) { _, _ in
         try await Task.sleep(for: .hours(1))
         return .noContent
       },
     ]
-    router = SiteRouter(
+    router = try TestGateway.router(endpoints)
+    directory = try TestGateway.directory(router)
+  }
+
+  private static func router(_ endpoints: [Endpoint<Owner>]) throws -> SiteRouter {
+    SiteRouter(
       routes: endpoints.map { SiteRouter.Route($0) }, renderer: try Renderer([]), sessions: Sessions(), limiter: Open(),
       key: MasterKey(bytes: Array(repeating: 7, count: 32)))
+  }
+
+  /// The same hosts with other routes.
+  func directory(of endpoints: [Endpoint<Owner>]) throws -> HostDirectory {
+    try TestGateway.directory(TestGateway.router(endpoints))
+  }
+
+  private static func directory(_ router: SiteRouter) throws -> HostDirectory {
     let seoul = try #require(TimeZone(identifier: "Asia/Seoul"))
     func site(_ id: String, _ origin: Origin) -> Site {
       Site(
@@ -61,9 +75,8 @@ struct TestGateway {
     let city = site("city", Origin(scheme: "http", host: "localhost", port: 8080))
     let jeju = site("jeju", Origin(scheme: "http", host: "Jeju.localhost", port: 8080))
     let busan = site("busan", Origin(scheme: "https", host: "busan.example"))
-    let router = self.router
-    directory = HostDirectory(
-      cities: CityMap(city: city, issuer: city, tenants: [jeju, busan], isDevelopment: true),
+    return HostDirectory(
+      cities: CityMap(city: city, issuer: site("id", city.origin), tenants: [jeju, busan], isDevelopment: true),
       destinations: [city, jeju, busan].map { Destination(site: $0, router: router, owner: Owner(name: $0.id)) },
       fallback: Destination(site: city, router: router, owner: Owner(name: "city")))
   }
@@ -93,9 +106,11 @@ struct TestGateway {
     ready: @escaping @Sendable () async -> [String] = { [] }, token: String? = nil
   ) -> Gateway {
     let (directory, reports) = (self.directory, self.reports)
+    var settings = Gateway.Settings()
+    settings.deadline = deadline
     return Gateway(
       directory: { directory }, operations: .init(ready: ready, metrics: { "up 1\n" }, metricsToken: token),
-      clock: DomainClock(now: now), logger: logger, deadline: deadline,
+      settings: settings, clock: DomainClock(now: now), logger: logger,
       report: { report in reports.withLock { $0.append(report) } })
   }
 

@@ -20,12 +20,15 @@ public struct TestDatabase: Sendable {
   }
 
   /// Makes a schema with both its roles and migrates it.
+  /// - Parameter bounds: of the login role; those of a service of the core unless stated.
   /// - Returns: a handle under the login role.
-  public func makeSchema(_ schema: Schema, migrations: [Migration], pool: PoolSettings = PoolSettings()) async throws -> Database
-  {
+  public func makeSchema(
+    _ schema: Schema, migrations: [Migration], pool: PoolSettings = PoolSettings(), bounds: RoleBounds = .core
+  ) async throws -> Database {
     let owner = Provisioner.roleName(database: name, schema: schema, .owner)
     let login = Provisioner.roleName(database: name, schema: schema, .login)
-    try await Provisioner(admin: database).provision(schema: schema, ownerRole: owner, loginRole: login, password: "test")
+    try await Provisioner(admin: database).provision(
+      schema: schema, ownerRole: owner, loginRole: login, password: "test", bounds: bounds)
     try await Migrator(admin: database, logger: logger).migrate(
       schema: schema, ownerRole: owner, loginRole: login, migrations: migrations)
     return connect(user: login, password: "test", pool: pool, name: schema.name)

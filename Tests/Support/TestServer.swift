@@ -102,14 +102,20 @@ actor TestServer {
   }
 }
 
-/// Where this process's server lives. The server ends with the process; its folder is removed by the next test run.
-enum TestFolder {
+/// Where the servers of this process live. They end with the process; the folders that are left are removed by the next
+/// test run.
+public enum TestFolder {
   private static let prefix = "metropolis-tests-"
   static var path: String { "/tmp/\(prefix)\(getpid())" }
 
+  /// A folder for a server that one test has for itself. Not made yet.
+  public static func forOneTest(_ name: String) -> String { "\(path)-\(name)-\(UUID().uuidString.prefix(8))" }
+
   static func removeLeftOvers() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] where name.hasPrefix(prefix) {
-      guard let pid = pid_t(name.dropFirst(prefix.count)), kill(pid, 0) != 0, errno == ESRCH else { continue }
+      guard let pid = pid_t(name.dropFirst(prefix.count).prefix { $0 != "-" }), kill(pid, 0) != 0, errno == ESRCH else {
+        continue
+      }
       try? FileManager.default.removeItem(atPath: "/tmp/\(name)")
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Kit
 import Logging
 import Testing
@@ -117,5 +118,85 @@ import Testing
     handler[metadataKey: "request"] = "2"
     #expect(handler[metadataKey: "request"]?.description == "2")
     #expect(handler[metadataKey: "absent"] == nil)
+  }
+}
+
+@Suite("Log writing") struct LogWriterTests {
+  /// What a writer wrote into a pipe.
+  private func written(_ act: (LogWriter) throws -> Void) throws -> String {
+    let pipe = Pipe()
+    let writer = LogWriter(pipe.fileHandleForWriting.fileDescriptor)
+    try act(writer)
+    writer.flush()
+    try pipe.fileHandleForWriting.close()
+    return String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+  }
+
+  @Test("lines of many threads are all written, whole, each thread's in its order")
+  func whole() throws {
+    let file = URL(fileURLWithPath: NSTemporaryDirectory()).appending(path: "log-\(UUID())")
+    #expect(FileManager.default.createFile(atPath: file.path, contents: nil))
+    defer { try? FileManager.default.removeItem(at: file) }
+    let handle = try FileHandle(forWritingTo: file)
+    let writer = LogWriter(handle.fileDescriptor)
+    DispatchQueue.concurrentPerform(iterations: 8) { thread in
+      for number in 0..<2_000 { writer.write(Array("\(thread) \(number) \(String(repeating: "x", count: number % 90))\n".utf8)) }
+    }
+    writer.flush()
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 16_000)
+    for thread in 0..<8 {
+      let own = lines.filter { $0.hasPrefix("\(thread) ") }.compactMap { Int($0.split(separator: " ")[1]) }
+      #expect(own == Array(0..<2_000))
+    }
+  }
+
+  @Test("a line is written without anyone asking")
+  func soon() throws {
+    let pipe = Pipe()
+    let writer = LogWriter(pipe.fileHandleForWriting.fileDescriptor)
+    writer.write(Array("one\n".utf8))
+    // Blocks until something is there.
+    #expect(pipe.fileHandleForReading.availableData == Data("one\n".utf8))
+  }
+
+  @Test("a request's line has what the handler's lines have, and is counted")
+  func requests() throws {
+    let metrics = Metrics()
+    let moment = try #require(Instant(rfc3339: "2026-11-21T05:02:30.123Z"))
+    let text = try written { writer in
+      let log = RequestLog(metrics: metrics, writer: writer)
+      log.note(
+        site: "jeju", route: "/questions/{id}", method: "GET", status: 200, duration: .microseconds(1_023), id: "7\"", at: moment)
+      log.note(
+        site: "jeju", route: "unmatched", method: "BREW", status: 404, duration: .seconds(2), id: "8", at: moment)
+    }
+    #expect(
+      text == """
+        {"time":"2026-11-21T05:02:30.123Z","level":"info","logger":"metropolis","message":"request","method":"GET","ms":"1.023",\
+        "request":"7\\"","route":"/questions/{id}","status":"200","tenant":"jeju"}
+        {"time":"2026-11-21T05:02:30.123Z","level":"info","logger":"metropolis","message":"request","method":"OTHER","ms":"2000.000",\
+        "request":"8","route":"unmatched","status":"404","tenant":"jeju"}
+
+        """)
+    let figures = metrics.exposition()
+    #expect(
+      figures.contains(#"http_requests_total{site="jeju",route="/questions/{id}",method="GET",status="200"} 1"#))
+    #expect(figures.contains(#"http_request_duration_seconds_count{site="jeju"} 2"#))
+  }
+
+  @Test("when nobody reads, lines are dropped and their number is told")
+  func dropped() throws {
+    let file = URL(fileURLWithPath: NSTemporaryDirectory()).appending(path: "log-\(UUID())")
+    #expect(FileManager.default.createFile(atPath: file.path, contents: nil))
+    defer { try? FileManager.default.removeItem(at: file) }
+    let handle = try FileHandle(forWritingTo: file)
+    let writer = LogWriter(handle.fileDescriptor, pause: 60)
+    let line = [UInt8](repeating: UInt8(ascii: "x"), count: (1 << 20) - 1) + [10]
+    for _ in 0..<11 { writer.write(line) }
+    writer.flush()
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+    #expect(lines.filter { $0.hasPrefix("x") }.count == 8)
+    #expect(lines.last?.contains(#""count":"3""#) == true)
   }
 }

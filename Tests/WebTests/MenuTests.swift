@@ -45,8 +45,8 @@ import Testing
       city: test.cities.city, issuer: test.cities.issuer, tenants: test.cities.tenants, isDevelopment: true, console: site)
     #expect(test.cities.console == nil)
     #expect(with.all.map(\.id) == ["city", "id", "console", "jeju"])
-    #expect(with.styleSheets["console"]?.isEmpty == false)
-    #expect(with.styleSheets["jeju"]?.contains(".t-console{") == true)
+    #expect(!with.styleSheet(of: site).isEmpty)
+    #expect(with.styleSheet(of: test.site).contains(".t-console{"))
   }
 
   @Test("a page that is made late is not made for a program")

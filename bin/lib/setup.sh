@@ -58,6 +58,21 @@ keep_port_5432_free() {
     as_root install -D -m 644 /dev/stdin /etc/postgresql-common/createcluster.d/metropolis.conf
 }
 
+# Some packages bring a service and start it at once, on addresses of its own choice. The tests start their own programs, so
+# the service is kept down: while it is installed, by Debian's own question (invoke-rc.d(8)), and at later starts.
+install_without_services() {
+  local policy=/usr/sbin/policy-rc.d is_ours=false service
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"
+    is_ours=true
+  fi
+  apt_get install --no-install-recommends "$@" || { if $is_ours; then as_root rm -f "$policy"; fi; return 1; }
+  if $is_ours; then as_root rm -f "$policy"; fi
+  for service in nginx pgbouncer; do
+    if command -v systemctl >/dev/null && [[ " $* " == *" $service"* ]]; then as_root systemctl --quiet disable "$service" || true; fi
+  done
+}
+
 # ensure_packages NAME...: installs those that are missing. With none missing it asks dpkg only: instant, and offline.
 ensure_packages() {
   local package name missing=() names=()
@@ -78,7 +93,7 @@ ensure_packages() {
     names+=("$name")
     if [[ $name == postgresql* ]]; then keep_port_5432_free; fi
   done
-  apt_get install --no-install-recommends "${names[@]}"
+  install_without_services "${names[@]}"
 }
 
 venv=.build/e2e-venv

@@ -2,7 +2,8 @@ import Database
 import Foundation
 public import Kit
 
-/// Plans that operators write in the console: a draft, then versions, then withdrawn.
+/// Plans that operators write in the console: a draft, then versions, then withdrawn; and those of the file that are their
+/// tenant's, of which they publish versions, too.
 extension PlanStore {
   /// A plan as its owner sees it.
   public struct Stored: Sendable, Hashable, Identifiable {
@@ -36,7 +37,7 @@ extension PlanStore {
   /// Keeps what an operator is writing, in place of what was kept before. Nothing is sold of it.
   ///
   /// - Throws: ``Kit/Problem`` `invalid-input` with every mistake by ``TenantPlanRules``, `conflict` when another
-  ///   owner or the file has a plan of this id; ``Database/DatabaseError``.
+  ///   owner has a plan of this id; ``Database/DatabaseError``.
   public func draft(_ plan: Plan, by actor: String, in catalogue: PlanCatalogue, now: Instant) async throws {
     try PlanStore.check(plan, in: catalogue)
     try await database.transaction { transaction in
@@ -81,7 +82,8 @@ extension PlanStore {
         let newest = try await transaction.one(
           """
           SELECT max(version) AS version FROM \(schema).plan_version JOIN \(schema).plan ON plan.id = plan_version.plan
-          WHERE plan = \(id.text) AND owner = \(tenant.text) AND origin = 'console' AND withdrawn_at IS NULL
+          WHERE plan = \(id.text) AND owner = \(tenant.text) AND withdrawn_at IS NULL
+            AND 'console' IN (plan.origin, plan_version.origin)
           """)
         guard let version: Int = try newest?.getIfPresent("version") else { throw Problem(.notFound) }
         return Published(plan: id, version: version, isNew: false)
@@ -90,8 +92,9 @@ extension PlanStore {
       try PlanStore.check(plan, in: catalogue)
       try await refuseOthers(plan, in: transaction)
       _ = try await lock(plan, origin: .console, isOnSale: true, now: now, in: transaction)
-      let published = try await append(plan, holdersFrom: holdersFrom, now: now, in: transaction)
+      let published = try await append(plan, .console, by: actor, holdersFrom: holdersFrom, now: now, in: transaction)
       if published.isNew { try await audit.append(published.line(by: actor), at: now, in: transaction) }
+      try await Look.atPlans.announce(of: schema, in: transaction)
       return published
     }
   }
@@ -112,6 +115,7 @@ extension PlanStore {
       try await transaction.execute("UPDATE \(schema).plan SET withdrawn_at = \(now) WHERE id = \(id.text)")
       try await audit.append(
         AuditLine(actor: actor, action: "plan.withdraw", subject: id.text), at: now, in: transaction)
+      try await Look.atPlans.announce(of: schema, in: transaction)
     }
   }
 
@@ -157,7 +161,7 @@ extension PlanStore {
   private func refuseOthers(_ plan: Plan, in transaction: Transaction) async throws {
     let row = try await transaction.one(
       """
-      SELECT 1 AS taken FROM \(schema).plan WHERE id = \(plan.id.text) AND (owner <> \(plan.owner.text) OR origin = 'file')
+      SELECT 1 AS taken FROM \(schema).plan WHERE id = \(plan.id.text) AND owner <> \(plan.owner.text)
       UNION ALL SELECT 1 FROM \(schema).plan_draft WHERE plan = \(plan.id.text) AND owner <> \(plan.owner.text)
       """)
     if row != nil { throw Problem(.conflict, members: ["code": "planIDTaken"]) }

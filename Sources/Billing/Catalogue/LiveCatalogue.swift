@@ -4,8 +4,8 @@ import Synchronization
 
 /// The catalogue as it is now: the plans of the file, and those of the console that are on sale.
 ///
-/// Reading it costs a lock and no query; it is as new as its last refresh. Other nodes see a plan of the console with
-/// theirs, so each has ``keepCurrent(every:failed:)`` running.
+/// Reading it costs a lock and no query; it is as new as its last refresh. Other nodes are told to look when a plan of the
+/// console is published, so each has ``BillingService/run(failed:)`` running.
 public final class LiveCatalogue: Sendable {
   /// All that was read at one time; the parts fit each other.
   final class Snapshot: Sendable {
@@ -23,35 +23,48 @@ public final class LiveCatalogue: Sendable {
   }
 
   private struct State {
+    /// What stands in the configuration.
+    var file: PlanCatalogue
     var snapshot: Snapshot
+    /// Counted up with each file.
+    var generation = 0
     var begun = 0
     var shown = 0
   }
 
-  private let file: PlanCatalogue
   private let store: PlanStore
   private let state: Mutex<State>
 
   /// - Parameter file: what stands in the configuration; it holds alone until the first refresh.
   public init(file: PlanCatalogue, store: PlanStore) {
-    self.file = file
     self.store = store
-    state = Mutex(State(snapshot: Snapshot(file)))
+    state = Mutex(State(file: file, snapshot: Snapshot(file)))
   }
 
   var snapshot: Snapshot { state.withLock { $0.snapshot } }
 
   public func current() -> PlanCatalogue { snapshot.catalogue }
 
+  /// The plans of the configuration, without those of the console.
+  var file: PlanCatalogue { state.withLock { $0.file } }
+
+  /// Takes the plans of another configuration in place of the one before, with the versions the database has of them.
+  /// - Throws: ``Database/DatabaseError``; the catalogue stays as it was.
+  public func follow(_ file: PlanCatalogue) async throws { try await read(file) }
+
   /// Reads from the database which plans of the console are on sale, and in which versions all are.
   ///
   /// A plan of the file is sold in the version that holds this file's document, be it the newest or not: while a new
-  /// release is rolled out, nodes with the old file go on selling what they show.
+  /// release is rolled out, nodes with the old file go on selling what they show. What the console published after it is
+  /// sold in its place.
   /// - Throws: ``Database/DatabaseError``; the catalogue stays as it was.
-  public func refresh() async throws {
-    let turn = state.withLock { state in
+  public func refresh() async throws { try await read(nil) }
+
+  /// - Parameter other: another file from now on.
+  private func read(_ other: PlanCatalogue?) async throws {
+    let (file, generation, turn) = state.withLock { state in
       state.begun += 1
-      return state.begun
+      return (other ?? state.file, state.generation, state.begun)
     }
     let (database, schema) = (store.database, store.schema)
     var versions: [PlanID: Int] = [:]
@@ -71,15 +84,23 @@ public final class LiveCatalogue: Sendable {
     var further: [Plan] = []
     for row in try await database.query(
       """
-      SELECT DISTINCT ON (plan.id) version, document FROM \(schema).plan JOIN \(schema).plan_version ON plan = plan.id
-      WHERE origin = 'console' AND withdrawn_at IS NULL ORDER BY plan.id, version DESC
+      SELECT DISTINCT ON (plan.id) plan.origin, version, document
+      FROM \(schema).plan JOIN \(schema).plan_version ON plan = plan.id
+      WHERE CASE plan.origin WHEN 'console' THEN withdrawn_at IS NULL ELSE plan_version.origin = 'console' END
+      ORDER BY plan.id, version DESC
       """)
     {
-      let plan = try PlanStore.plan(row)
+      let (plan, version) = (try PlanStore.plan(row), try row.get("version", as: Int.self))
       // The stanza of its tenant may be gone from the file since.
       guard case .tenant(let tenant) = plan.owner, file.module(of: tenant) != nil else { continue }
+      let filed = versions[plan.id]
+      if file.plan(plan.id) != nil {
+        if version < filed ?? 0 { continue }
+      } else if try row.get("origin", as: String.self) == PlanStore.Origin.file.rawValue {
+        continue
+      }
       further.append(plan)
-      if versions[plan.id] == nil { versions[plan.id] = try row.get("version") }
+      versions[plan.id] = version
     }
     var moves: [PlanID: [(version: Int, from: CivilDate)]] = [:]
     for row in try await database.query(
@@ -90,9 +111,14 @@ public final class LiveCatalogue: Sendable {
     }
     let snapshot = Snapshot(file.adding(further, versions: versions), moves: moves)
     state.withLock { state in
-      // One that began later has seen more.
-      guard turn > state.shown else { return }
-      state.shown = turn
+      if let other {
+        state.file = other
+        state.generation += 1
+      } else if generation != state.generation || turn < state.shown {
+        // It looked with the file of before, or one that began later has seen more.
+        return
+      }
+      state.shown = max(turn, state.shown)
       state.snapshot = snapshot
     }
   }

@@ -47,12 +47,12 @@ public struct PlanCatalogue: Sendable {
     return features.keys.filter { $0.hasPrefix("\(module).") }.sorted()
   }
 
-  /// The same with further plans behind its own, and the versions that are sold.
+  /// The same with further plans behind its own, or in place of its own of that id, and the versions that are sold.
   func adding(_ further: [Plan], versions: [PlanID: Int]) -> PlanCatalogue {
-    let own = Set(plans.map(\.id))
+    let (own, newer) = (Set(plans.map(\.id)), Dictionary(further.map { ($0.id, $0) }) { first, _ in first })
     return PlanCatalogue(
-      plans: plans + further.filter { !own.contains($0.id) }, withdrawn: withdrawn, earlier: earlier,
-      holdersFrom: holdersFrom, versions: versions, tenants: tenants, features: features)
+      plans: plans.map { newer[$0.id] ?? $0 } + further.filter { !own.contains($0.id) }, withdrawn: withdrawn,
+      earlier: earlier, holdersFrom: holdersFrom, versions: versions, tenants: tenants, features: features)
   }
 
   public func module(of tenant: TenantID) -> String? { modules[tenant] }

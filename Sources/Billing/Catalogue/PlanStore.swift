@@ -40,7 +40,7 @@ public struct PlanStore: Sendable {
     }
   }
 
-  /// The file names a plan that was made in the console.
+  /// The file names a plan that was made in the console, and nobody said that it is to take its place.
   public struct MadeInConsole: Error, Sendable, CustomStringConvertible {
     public let plan: PlanID
     public var description: String {
@@ -48,14 +48,19 @@ public struct PlanStore: Sendable {
     }
   }
 
-  /// Publishes the catalogue of a file: a plan that differs from its last version gets a new one, a plan of the file that
-  /// is missing or withdrawn is no longer on sale. Versions from before are published with a plan that has none yet.
+  /// Publishes the catalogue of a file: a plan that differs from what the file said last gets a new version, a plan of the
+  /// file that is missing or withdrawn is no longer on sale. Versions from before are published with a plan that has none yet.
   ///
+  /// A version that the console published since the file's last stays on sale while the file says what it said before.
   /// Any number of nodes may do so at once. Nobody who holds an older version is moved, but from the day the plan names.
+  /// - Parameter asserting: plans in which the file's word holds whatever the console published: those that differ from
+  ///   their newest version get a new one, and one that was made in the console is the file's from now on.
   /// - Returns: the current version of each plan, in the order of their ids.
   /// - Throws: ``OwnerChanged``; ``MadeInConsole``; ``Database/DatabaseError``. Nothing is published then.
   @discardableResult
-  public func publish(_ catalogue: PlanCatalogue, actor: String = "billing", now: Instant) async throws -> [Published] {
+  public func publish(
+    _ catalogue: PlanCatalogue, asserting: Set<PlanID> = [], actor: String = "billing", now: Instant
+  ) async throws -> [Published] {
     try await database.transaction { transaction in
       var published: [Published] = []
       var lines: [AuditLine] = []
@@ -63,13 +68,18 @@ public struct PlanStore: Sendable {
       for plan in catalogue.plans.sorted(by: { $0.id < $1.id }) {
         let owner = try await lock(
           plan, origin: .file, isOnSale: !catalogue.withdrawn.contains(plan.id), now: now, in: transaction)
-        guard owner == .file else { throw MadeInConsole(plan: plan.id) }
+        if owner == .console {
+          guard asserting.contains(plan.id) else { throw MadeInConsole(plan: plan.id) }
+          try await transaction.execute("UPDATE \(schema).plan SET origin = 'file' WHERE id = \(plan.id.text)")
+        }
         let isFirst = try await newestVersion(of: plan.id, in: transaction) == nil
         for before in isFirst ? catalogue.earlier[plan.id] ?? [] : [] {
-          let version = try await append(before, holdersFrom: nil, now: now, in: transaction)
+          let version = try await append(before, .file, by: actor, holdersFrom: nil, now: now, in: transaction)
           if version.isNew { lines.append(version.line(by: actor)) }
         }
-        let version = try await append(plan, holdersFrom: catalogue.holdersFrom[plan.id], now: now, in: transaction)
+        let version = try await append(
+          plan, .file, by: actor, isAsserted: asserting.contains(plan.id), holdersFrom: catalogue.holdersFrom[plan.id], now: now,
+          in: transaction)
         if version.isNew { lines.append(version.line(by: actor)) }
         published.append(version)
       }
@@ -83,6 +93,7 @@ public struct PlanStore: Sendable {
         lines.append(AuditLine(actor: actor, action: "plan.withdraw", subject: try row.get("id")))
       }
       for line in lines { try await audit.append(line, at: now, in: transaction) }
+      if !lines.isEmpty { try await Look.atPlans.announce(of: schema, in: transaction) }
       return published
     }
   }
@@ -105,27 +116,38 @@ public struct PlanStore: Sendable {
   }
 
   /// Appends a version, unless it is the last one's document and asks for no other day for its holders.
+  ///
+  /// - Parameter isAsserted: else the file's version isn't new either when it is one that was published since the file's
+  ///   last, that one included: what the console made of it stays.
   func append(
-    _ plan: Plan, holdersFrom: CivilDate?, now: Instant, in transaction: Transaction
+    _ plan: Plan, _ origin: Origin, by actor: String, isAsserted: Bool = false, holdersFrom: CivilDate?, now: Instant,
+    in transaction: Transaction
   ) async throws -> Published {
     let document = try CanonicalJSON.text(plan)
-    let last = try await transaction.one(
+    let yields = origin == .file && !isAsserted
+    let row = try await transaction.one(
       """
-      SELECT version, holders_from, digest = sha256(convert_to(\(document), 'UTF8')) AS same FROM \(schema).plan_version
-      WHERE plan = \(plan.id.text) ORDER BY version DESC LIMIT 1
+      SELECT max(version) AS newest,
+        (array_agg(holders_from ORDER BY version DESC) FILTER (WHERE same AND version >= since))[1] AS holders_from,
+        coalesce(bool_or(same) FILTER (WHERE version >= since), false) AS same
+      FROM (
+        SELECT version, holders_from, digest = sha256(convert_to(\(document), 'UTF8')) AS same,
+          CASE WHEN \(yields) THEN coalesce(max(version) FILTER (WHERE origin = 'file') OVER (), max(version) OVER ())
+            ELSE max(version) OVER () END AS since
+        FROM \(schema).plan_version WHERE plan = \(plan.id.text)
+      ) AS known
       """)
-    if let last, try last.get("same") {
-      let before: CivilDate? = try last.getIfPresent("holders_from")
-      if holdersFrom == nil || holdersFrom == before {
-        return Published(plan: plan.id, version: try last.get("version"), isNew: false)
-      }
+    let newest: Int? = try row?.getIfPresent("newest")
+    if let newest, try row?.get("same") == true {
+      let before: CivilDate? = try row?.getIfPresent("holders_from")
+      if holdersFrom == nil || holdersFrom == before { return Published(plan: plan.id, version: newest, isNew: false) }
     }
-    let version = try last.map { try $0.get("version", as: Int.self) + 1 } ?? 1
+    let version = (newest ?? 0) + 1
     try await transaction.execute(
       """
-      INSERT INTO \(schema).plan_version (plan, version, document, digest, published_at, holders_from)
+      INSERT INTO \(schema).plan_version (plan, version, document, digest, published_at, holders_from, origin, published_by)
       VALUES (\(plan.id.text), \(version), \(JSONText(document)), sha256(convert_to(\(document), 'UTF8')), \(now),
-        \(holdersFrom))
+        \(holdersFrom), \(origin.rawValue), \(actor))
       """)
     return Published(plan: plan.id, version: version, isNew: true)
   }

@@ -11,7 +11,9 @@ public enum TenantPlanRules {
   public static func mistakes(in plan: Plan, of tenant: TenantID, in catalogue: PlanCatalogue) -> [Problem.Field] {
     var fields: [Problem.Field] = []
     if plan.owner != .tenant(tenant) { fields.append(Problem.Field("owner", "choice", ["allowed": tenant.text])) }
-    if !plan.id.text.hasPrefix("\(tenant)-") || catalogue.tenants.contains(where: { $0.id.text == plan.id.text }) {
+    // One that the file gave her has the name it has.
+    let isKnown = catalogue.plan(plan.id)?.owner == .tenant(tenant)
+    if !isKnown, !plan.id.text.hasPrefix("\(tenant)-") || catalogue.tenants.contains(where: { $0.id.text == plan.id.text }) {
       fields.append(Problem.Field("id", "type", ["expected": "\(tenant)-…"]))
     }
     fields += text(plan.name.ko, "name.ko", longest: longestName)

@@ -97,7 +97,7 @@ struct StoredPlanView: Encodable, Sendable {
     id = stored.id.text
     owner = stored.current?.plan.owner.text ?? stored.draft?.owner.text ?? ""
     origin = stored.origin
-    editable = stored.origin == .console
+    editable = true
     state = stored.current == nil ? .draft : stored.withdrawn == nil ? .sold : .withdrawn
     version = stored.current?.version
     plan = stored.current.map { PlanView($0.plan, version: $0.version, lifts: false) }

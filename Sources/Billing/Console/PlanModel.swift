@@ -31,7 +31,9 @@ struct PlanModel {
     var model: [String: any Sendable] = [
       "name": name, "id": id.text, "state": desk.text("plans.state.\(view.state.rawValue)"), "isSold": view.state == .sold,
       "isWithdrawn": view.state == .withdrawn, "isOurs": view.editable, "isOfCity": view.owner == "city",
-      "isOfFile": !view.editable && view.owner != "city", "path": desk.path(of: id), "field": form.fields,
+      "isOfFile": view.origin == .file && view.owner != "city",
+      "mayWithdraw": view.editable && view.origin == .console && view.state == .sold, "path": desk.path(of: id),
+      "field": form.fields,
       "isRefused": problem != nil, "isStale": !stale.isEmpty, "earliest": earliest.description,
       "stale": stale.map { "\($0.name): \(desk.visit.text("web.field.\($0.code)", $0.arguments))" },
       "said": said.map { desk.text("done.\($0)") } ?? "", "saidHint": said.map { desk.text("done.\($0)Hint") } ?? "",

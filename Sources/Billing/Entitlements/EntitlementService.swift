@@ -27,11 +27,15 @@ public struct EntitlementService: Sendable {
   private let calendar = MonthCalendar()
   private let holdings = Holdings()
   private let plansHeld: @Sendable (PersonID) async throws -> [HeldPlan]
+  private let told: @Sendable ([PersonID]?) -> Void
 
-  /// - Parameter plansHeld: what a person has beside the free plans.
+  /// - Parameters:
+  ///   - plansHeld: what a person has beside the free plans.
+  ///   - told: of persons whose holdings are others now; `nil` when it may be anybody.
   public init(
     database: Database, schema: Schema, clock: DomainClock, timeZone: TimeZone, catalogue: LiveCatalogue,
-    plansHeld: @escaping @Sendable (PersonID) async throws -> [HeldPlan]
+    plansHeld: @escaping @Sendable (PersonID) async throws -> [HeldPlan],
+    told: @escaping @Sendable ([PersonID]?) -> Void = { _ in }
   ) {
     self.database = database
     self.schema = schema
@@ -39,10 +43,20 @@ public struct EntitlementService: Sendable {
     self.timeZone = timeZone
     live = catalogue
     self.plansHeld = plansHeld
+    self.told = told
   }
 
   /// Forgets what these persons held: to be called after the commit of a change.
-  func changed(_ persons: [PersonID]) { holdings.changed(persons) }
+  func changed(_ persons: [PersonID]) {
+    holdings.changed(persons)
+    told(persons)
+  }
+
+  /// Forgets what anybody held: another node changed something.
+  func forget() {
+    holdings.forget()
+    told(nil)
+  }
 
   /// What holds for a person: the union of the free plans and those she has.
   private func entitlement(

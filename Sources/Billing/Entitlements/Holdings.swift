@@ -3,8 +3,8 @@ import Synchronization
 
 /// What persons hold, kept for a moment so that a check needs no query: their grants, and what these come to where they asked.
 ///
-/// What was read before a person's subscription changed here is not kept. What another node changed is seen when the
-/// moment is over.
+/// What was read before a person's subscription changed here is not kept. When another node changed one, all are forgotten
+/// (``BillingService/run(failed:)``); should that word be lost, the moment is over soon.
 final class Holdings: Sendable {
   private struct Place: Hashable {
     let feature: String
@@ -59,6 +59,16 @@ final class Holdings: Sendable {
       guard (state.changes[person] ?? state.forgotten) == change else { return }
       if state.known.count >= capacity { state.known = [:] }
       state.known[person] = Known(grants: grants, snapshot: snapshot, resolved: [:], until: .now + lifetime)
+    }
+  }
+
+  /// Somebody's is another now, on another node.
+  func forget() {
+    state.withLock { state in
+      state.known = [:]
+      state.changes = [:]
+      state.lastChange += 1
+      state.forgotten = state.lastChange
     }
   }
 

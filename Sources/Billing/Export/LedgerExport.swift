@@ -185,6 +185,6 @@ extension LedgerExport {
 extension BillingService {
   /// The books of the month, for finance's own programs.
   public var ledgerExport: LedgerExport {
-    LedgerExport(database: database, schema: schema, clock: clock, timeZone: timeZone, seller: selling.seller)
+    LedgerExport(database: heavy, schema: schema, clock: clock, timeZone: timeZone, seller: selling.seller)
   }
 }

@@ -80,6 +80,7 @@ public struct FamilyService: Sendable {
     let persons = try await accounts.seats(at: account, in: transaction).map(\.person) + [person]
     let changed = self.changed
     transaction.afterCommit { changed(persons) }
+    try await Look.atHoldings.announce(of: schema, in: transaction)
   }
 
   func append(

@@ -2,8 +2,10 @@ import Kit
 
 extension BillingService {
   /// The books as finance sees them. What it asks of the records is handed in by the composition root.
+  ///
+  /// - Parameter rules: by what the revenue of each plan is split, as the configuration has it now.
   public func finance(
-    rules: ShareRules, usage: (any UsageSource)?, statements: (any StatementSource)?
+    rules: @escaping @Sendable () -> ShareRules, usage: (any UsageSource)?, statements: (any StatementSource)?
   ) -> FinanceService {
     let live = self.live
     return FinanceService(

@@ -25,14 +25,14 @@ public struct FinanceService: Sendable {
   ///   - database: under the login role of `schema`.
   ///   - export: how a month leaves the house; closing seals what it gives out.
   ///   - timeZone: the books' own.
-  ///   - rules: by what the revenue of each plan is split.
-  ///   - earners: each tenant's own legal entity.
+  ///   - rules: by what the revenue of each plan is split, now.
+  ///   - earners: each tenant's own legal entity, now.
   ///   - usage: what revenue is split by; without it, all of it equally.
   ///   - statements: what stands behind the counts; without it, a share is explained by its counts alone.
   public init(
     database: Database, schema: Schema, ledger: Ledger, export: LedgerExport, clock: DomainClock, timeZone: TimeZone,
-    rules: ShareRules,
-    earners: [TenantID: String], usage: (any UsageSource)?, statements: (any StatementSource)?, audit: AuditTrail,
+    rules: @escaping @Sendable () -> ShareRules, earners: @escaping @Sendable () -> [TenantID: String],
+    usage: (any UsageSource)?, statements: (any StatementSource)?, audit: AuditTrail,
     logger: Logger, planNames: @escaping @Sendable () -> [PlanID: LocalizedText] = { [:] }
   ) {
     self.database = database

@@ -88,7 +88,7 @@ extension BillingService {
     if let corrects = invoice.corrects { original = try await subscriptions.invoices.invoice(corrects, in: database) }
     return InvoiceSheet(
       invoice: invoice, lines: try await subscriptions.invoices.lines(of: invoice, in: database), original: original,
-      seller: sellers[invoice.entity], buyer: try visit.requireSession().displayName, country: account.country,
+      seller: seller(invoice.entity), buyer: try visit.requireSession().displayName, country: account.country,
       plans: Dictionary(catalogue.plans.map { ($0.id, $0.name) }) { first, _ in first })
   }
 }

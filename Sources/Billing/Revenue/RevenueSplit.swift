@@ -14,9 +14,10 @@ struct RevenueSplit: Sendable {
   let ledger: Ledger
   let clock: DomainClock
   let timeZone: TimeZone
-  let rules: ShareRules
+  /// By what the configuration of now splits.
+  let rules: @Sendable () -> ShareRules
   /// Each tenant's own entity. A tenant that is not named here earns for the seller.
-  let earners: [TenantID: String]
+  let earners: @Sendable () -> [TenantID: String]
   /// `nil` where nothing is counted: then all is split equally.
   let usage: (any UsageSource)?
   /// Counts that are written at a time.
@@ -147,7 +148,9 @@ struct RevenueSplit: Sendable {
   }
 
   private func share(_ month: Month, in transaction: Transaction) async throws {
-    let pools = try await pools(of: month, in: transaction)
+    // A month is split by one configuration, whatever is applied meanwhile.
+    let (rules, earners) = (rules(), earners())
+    let pools = try await pools(of: month, by: rules, in: transaction)
     try await transaction.execute(
       """
       DECLARE revenue_line NO SCROLL CURSOR FOR
@@ -167,13 +170,16 @@ struct RevenueSplit: Sendable {
     while true {
       let rows = try await transaction.query("FETCH FORWARD 2000 FROM revenue_line")
       guard !rows.isEmpty else { break }
-      try await write(try rows.map { try EarnedLine($0, house: RevenueSplit.house) }, of: month, pools, in: transaction)
+      let lines = try rows.map { try EarnedLine($0, house: RevenueSplit.house) }
+      try await write(lines, of: month, by: rules, earners, pools, in: transaction)
     }
     try await transaction.execute("CLOSE revenue_line")
   }
 
   /// Uses by tenant of all who have a plan whose revenue is pooled.
-  private func pools(of month: Month, in transaction: Transaction) async throws -> [PlanID: [TenantID: Int64]] {
+  private func pools(
+    of month: Month, by rules: ShareRules, in transaction: Transaction
+  ) async throws -> [PlanID: [TenantID: Int64]] {
     var pools: [PlanID: [TenantID: Int64]] = [:]
     guard rules.standard == .pooled || rules.plans.values.contains(.pooled) else { return pools }
     let rows = try await transaction.query(
@@ -193,7 +199,8 @@ struct RevenueSplit: Sendable {
   }
 
   private func write(
-    _ lines: [EarnedLine], of month: Month, _ pools: [PlanID: [TenantID: Int64]], in transaction: Transaction
+    _ lines: [EarnedLine], of month: Month, by rules: ShareRules, _ earners: [TenantID: String],
+    _ pools: [PlanID: [TenantID: Int64]], in transaction: Transaction
   ) async throws {
     var shares = ShareRows()
     for line in lines {

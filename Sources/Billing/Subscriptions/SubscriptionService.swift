@@ -93,6 +93,7 @@ struct SubscriptionService: Sendable {
     let persons = try await accounts.seats(at: subscription.account, in: transaction).map(\.person)
     let changed = self.changed
     transaction.afterCommit { changed(persons) }
+    try await Look.atHoldings.announce(of: schema, in: transaction)
     try await outbox?.write(
       Event(
         id: UUID.v7(at: now), type: "subscription.changed", tenant: nil, occurred: now,

@@ -1,16 +1,50 @@
 import ArgumentParser
+import Foundation
+import Jobs
+import Kit
 
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "apply", abstract: "Migrates, and applies the city's file: schemas, roles, clients, plans.")
+    commandName: "apply", abstract: "Applies the city's file: schemas, roles, clients, plans; then every node follows.",
+    discussion: """
+      What operators changed in the console stays, unless the file changed it too: then nothing is applied until --take says \
+      whose word holds. `metropolis plan` shows beforehand what would change.
+
+      Ends when every process of the city follows, or names those that don't within ten seconds.
+      """)
+
+  @Option(name: .long, help: "Whose word holds where the file and the console both changed something: file or console.")
+  var take: ConfigurationMerge.Side?
 
   @OptionGroup var options: CityOptions
 
   func run() async throws {
     let workplace = try Workplace(options, logLevel: "warning")
-    try await workplace.withCity { city in
-      let version = try await city.recordConfiguration()
-      say("\(options.config) is applied as version \(version); \(city.tenants.count) tenants are open.")
+    let server = try await workplace.openServer()
+    do {
+      let applied = try await workplace.apply(as: .command, take: take, on: server) { say("schemas: \($0)") }
+      let city = applied.city
+      say(ConfigurationReport(plan: applied.plan, isColoured: Terminal.isColoured, isDone: true).text)
+      let (version, tenants) = (city.districts.current.version, city.tenants.count)
+      let (behind, report) = try await applied.complete()
+      await city.relay.drain()
+      await city.stop()
+      guard behind.isEmpty else {
+        let lines = behind.map { node in
+          "  \(node.name): at version \(node.version)\(node.fault.map { "; \($0)" } ?? "")"
+        }
+        throw Failure(
+          description: "\(options.config) is applied as version \(version), but not followed by:\n"
+            + lines.joined(separator: "\n"))
+      }
+      say("\(options.config) is applied as version \(version); \(tenants) tenants are open.")
+      guard report.isComplete else {
+        say(report.summary)
+        throw ExitCode.failure
+      }
+    } catch {
+      await server.stop()
+      throw error
     }
   }
 }

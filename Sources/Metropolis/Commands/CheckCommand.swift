@@ -4,7 +4,11 @@ import Kit
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Reads the city's file and names every mistake, without a database.")
+    commandName: "check", abstract: "Reads the city's file and names every mistake, without a database.",
+    discussion: """
+      It also refuses more connections of all nodes than a server takes. The limit is `databases.<name>.limit`; where the file \
+      doesn't name it, a server that can be reached is asked.
+      """)
 
   @Argument(help: "The file; tenants.yaml by default.")
   var file: String?
@@ -14,8 +18,19 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     let file = file ?? options.config
     let configuration = try CityConfiguration.load(file)
-    let open = configuration.tenants.filter { $0.state == .open }.count
-    say("\(file) is right: \(open) tenants open, \(configuration.tenants.count - open) announced.")
+    let loads = ConnectionLoad.all(of: configuration, limits: await ServerLimits.ask(configuration))
+    let refusals = loads.compactMap(\.refusal)
+    if !refusals.isEmpty {
+      throw Failure(
+        description: "\(refusals.count) \(refusals.count == 1 ? "mistake" : "mistakes") in \(file):\n"
+          + refusals.map { "\(file): \($0)" }.joined(separator: "\n"))
+    }
+    let states = CityConfiguration.Stanza.State.allCases.compactMap { state -> String? in
+      let count = configuration.tenants.count { $0.state == state }
+      return count == 0 ? nil : "\(count) \(state.rawValue)"
+    }
+    say("\(file) is right: \(states.joined(separator: ", ")); phase \(configuration.phase.rawValue).")
+    for load in loads { say("  \(load.database): \(load.description)") }
   }
 }
 

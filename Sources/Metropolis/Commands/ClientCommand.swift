@@ -32,14 +32,15 @@ struct ClientCommand: AsyncParsableCommand {
     func run() async throws {
       let workplace = try Workplace(options, logLevel: "warning")
       let secret = isPublic ? nil : Secret.random(bytes: 32)
-      try await workplace.withCity { city in
+      let issuer = try await workplace.withCity { city in
         try await city.identity.registerClient(
           id: id, name: LocalizedText(ko: name ?? id), redirectURIs: redirectUri, secret: secret,
           postLogoutRedirectURIs: postLogoutRedirectUri)
+        return city.cities.issuer.origin
       }
       say("client_id: \(id)")
       if let secret { say("client_secret: \(secret)") }
-      say("issuer: \(workplace.configuration.cityMap(port: workplace.port).issuer.origin)")
+      say("issuer: \(issuer)")
     }
   }
 }

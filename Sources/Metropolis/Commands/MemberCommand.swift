@@ -52,8 +52,8 @@ struct MemberCommand: AsyncParsableCommand {
 
     func run() async throws {
       let workplace = try Workplace(options, logLevel: "warning")
-      let post = try choice.post(tenants: workplace.configuration.tenants.map(\.id.text))
       try await workplace.withCity { city in
+        let post = try choice.post(tenants: city.configuration.tenants.map(\.id.text))
         let person = try await choice.person(in: city)
         let held = try await city.identity.roles(of: person, at: post.place).contains(post.role.rawValue)
         try await city.identity.grant(person, at: post.place, role: post.role.rawValue)
@@ -71,8 +71,8 @@ struct MemberCommand: AsyncParsableCommand {
 
     func run() async throws {
       let workplace = try Workplace(options, logLevel: "warning")
-      let post = try choice.post(tenants: workplace.configuration.tenants.map(\.id.text))
       try await workplace.withCity { city in
+        let post = try choice.post(tenants: city.configuration.tenants.map(\.id.text))
         let person = try await choice.person(in: city)
         let held = try await city.identity.roles(of: person, at: post.place).contains(post.role.rawValue)
         guard held else {
@@ -81,7 +81,7 @@ struct MemberCommand: AsyncParsableCommand {
             description: "\(choice.email): found \(posts.isEmpty ? "no post" : posts.joined(separator: ", ")), expected \(post)")
         }
         try await city.identity.withdraw(person, at: post.place, role: post.role.rawValue)
-        say("\(choice.email) is no longer \(post). A session that is open loses it within five seconds.")
+        say("\(choice.email) is no longer \(post). A session that is open loses it at once.")
       }
     }
   }

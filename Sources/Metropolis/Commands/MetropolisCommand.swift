@@ -8,7 +8,9 @@ struct MetropolisCommand: AsyncParsableCommand {
     commandName: "metropolis",
     abstract: "A city of services: one account, one subscription, one learning record, many tenants.",
     subcommands: [
-      RunCommand.self, CheckCommand.self, ApplyCommand.self, ContentCommand.self, ClientCommand.self, MemberCommand.self,
+      RunCommand.self, ServeCommand.self, WorkCommand.self, CheckCommand.self, PlanCommand.self, ApplyCommand.self,
+      CapacityCommand.self,
+      ContentCommand.self, ClientCommand.self, MemberCommand.self,
       AuditCommand.self, FinanceCommand.self,
       SimulatePaymentsCommand.self,
     ],

@@ -1,3 +1,4 @@
+import Billing
 import Database
 import Foundation
 import Jobs
@@ -5,11 +6,10 @@ import Kit
 import Logging
 import Telemetry
 
-/// What every command that touches data begins with: the file, the environment, the data directory.
+/// What every command begins with: the options, the environment, the data directory.
 struct Workplace {
-  let configuration: CityConfiguration
-  let settings: ProcessSettings
   let options: CityOptions
+  let environment: [String: String]
   let logger: Logger
   /// Origins of development carry it, so a command beside a running city must know the same one.
   let port: Int
@@ -22,7 +22,7 @@ struct Workplace {
     LoggingSystem.bootstrap { JSONLogHandler(label: $0, level: level) }
     logger = Logger(label: "metropolis")
     self.options = options
-    configuration = try CityConfiguration.load(options.config)
+    environment = ProcessInfo.processInfo.environment
     do {
       try FileManager.default.createDirectory(atPath: options.data, withIntermediateDirectories: true)
     } catch {
@@ -30,28 +30,105 @@ struct Workplace {
     }
     let kept = try? String(contentsOfFile: "\(options.data)/port", encoding: .utf8)
     port = options.port ?? kept.flatMap { Int($0.trimmed) } ?? 8080
-    settings = try ProcessSettings(ProcessInfo.processInfo.environment, data: options.data, configuration: configuration)
   }
 
-  func openServer() async throws -> DatabaseServer {
-    try await DatabaseServer(url: settings.databaseURL, data: options.data, key: settings.masterKey, logger: logger)
+  /// The city's file. What is served is what was applied of it: ``stored(on:)``.
+  var configuration: CityConfiguration {
+    get throws { try CityConfiguration.load(options.config) }
   }
 
-  /// - Parameter serves: whether requests and background work will run here; a command only needs the services.
-  func assemble(on server: DatabaseServer, serves: Bool) async throws -> City {
-    if serves {
-      try? "\(port)\n".write(toFile: "\(options.data)/port", atomically: true, encoding: .utf8)
+  /// The server the core lives on: the one `DATABASE_URL` names, or the private cluster.
+  func openServer() async throws -> ServerAddress {
+    let url = environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    return try await ServerAddress(
+      name: DatabaseStanza.main, url: url, direct: nil, data: options.data, loop: DatabaseLoop(), logger: logger)
+  }
+
+  /// What was applied last.
+  /// - Throws: ``Failure`` when nothing was, or this release can't read it.
+  func stored(on server: ServerAddress) async throws -> (configuration: CityConfiguration, version: Int) {
+    guard let newest = try await ConfigurationStore(server.admin).newest() else {
+      throw Failure(
+        description: "no configuration is applied in this database: run `metropolis apply` (or, in development, `metropolis run`)"
+      )
     }
-    return try await City.assemble(
-      configuration, settings: settings, server: server, data: options.data, port: port, serves: serves, logger: logger)
+    return (try newest.configuration(), newest.number)
   }
 
-  /// Runs a command's work on a city that may be served by another process meanwhile.
+  /// The settings of a process under a configuration, and all servers it names.
+  func surroundings(_ configuration: CityConfiguration, main: ServerAddress) async throws -> (ProcessSettings, Servers) {
+    let settings = try ProcessSettings(environment, data: options.data, configuration: configuration)
+    let servers = Servers(
+      main: main, configuration, key: settings.masterKey, environment: environment, data: options.data, logger: logger)
+    try await servers.follow(configuration.databases)
+    return (settings, servers)
+  }
+
+  /// Puts the city together as it was applied, and no more: nothing is migrated, nothing published.
+  func assemble(_ role: NodeRole, on server: ServerAddress) async throws -> City {
+    let (configuration, version) = try await stored(on: server)
+    let (settings, servers) = try await surroundings(configuration, main: server)
+    let city = try await City.assemble(
+      City.Parts(
+        configuration: configuration, version: version, settings: settings, servers: servers, data: options.data, port: port,
+        role: role, refusals: try await City.refusals(configuration, servers, logger: logger), logger: logger))
+    try await city.billing.live.refresh()
+    return city
+  }
+
+  private var archives: String { "\(options.data)/archives" }
+
+  /// What applying has led to.
+  struct Applied {
+    let city: City
+    let plan: ConfigurationPlan
+    let fleet: CityFleet
+    /// What became of each tenant's schema.
+    let report: FleetReport
+    /// Where tenants that are archived are kept.
+    let archives: String
+
+    /// Waits until every process follows; then tenants that are archived from now on, which nobody serves any more, go into
+    /// their files.
+    /// - Returns: the processes that don't follow in time, and what became of the schemas.
+    func complete() async throws -> (behind: [NodeRegister.Node], report: FleetReport) {
+      let behind = try await city.nodes.waitUntilFollowed(city.districts.current.version)
+      guard behind.isEmpty else { return (behind, report) }
+      var report = report
+      report.merge(await fleet.archive(into: archives))
+      return ([], report)
+    }
+  }
+
+  /// Merges the file into what is applied, brings the databases to it, stores it, and tells the nodes.
+  ///
+  /// - Parameter take: whose word holds where the file and the console both changed something.
+  /// - Throws: ``Failure`` with what stands against it; nothing is changed then.
+  func apply(
+    as role: NodeRole, take: ConfigurationMerge.Side?, on server: ServerAddress, progress: @escaping @Sendable (String) -> Void
+  ) async throws -> Applied {
+    let applied = try await AppliedConfiguration.read(from: server.admin)
+    let plan = try ConfigurationPlan.checked(try configuration, applied: applied, take: take)
+    try plan.assertApplicable()
+    let (settings, servers) = try await surroundings(plan.configuration, main: server)
+    let fleet = try CityFleet(plan.configuration, servers, logger: logger)
+    let report = try await fleet.migrate(archives: archives, progress: { progress($0.line) })
+    let city = try await City.assemble(
+      City.Parts(
+        configuration: plan.configuration, version: applied.version, settings: settings, servers: servers, data: options.data,
+        port: port, role: role, refusals: report.refusals(among: plan.configuration), logger: logger))
+    try await city.prepare(asserting: plan.asserted)
+    if plan.isWorthRecording {
+      city.districts.number(try await plan.record(in: city.configurations))
+    }
+    return Applied(city: city, plan: plan, fleet: fleet, report: report, archives: archives)
+  }
+
+  /// Runs a command's work on the city as it is applied; others may serve it meanwhile.
   func withCity<Result>(_ work: (City) async throws -> Result) async throws -> Result {
     let server = try await openServer()
     do {
-      try await City.migrate(configuration, on: server)
-      let city = try await assemble(on: server, serves: false)
+      let city = try await assemble(.command, on: server)
       let result = try await work(city)
       await city.relay.drain()
       await city.stop()
@@ -61,4 +138,20 @@ struct Workplace {
       throw error
     }
   }
+
+  /// Runs a process of the city until it is asked to stop.
+  func run(as role: NodeRole, _ work: (City) async throws -> Void) async throws {
+    let server = try await openServer()
+    do {
+      let city = try await assemble(role, on: server)
+      try await work(city)
+      await city.stop()
+    } catch {
+      await server.stop()
+      throw error
+    }
+  }
+
+  /// Commands beside this process are to know the port.
+  func keepPort() { try? "\(port)\n".write(toFile: "\(options.data)/port", atomically: true, encoding: .utf8) }
 }

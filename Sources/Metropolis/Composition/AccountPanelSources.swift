@@ -7,7 +7,9 @@ import Web
 
 extension AccountPanels {
   /// The panels of the account page, each filled by the service that knows.
-  static func live(identity: IdentityService, billing: BillingService, tenants: [City.RunningTenant]) -> AccountPanels {
+  static func live(
+    identity: IdentityService, billing: BillingService, tenants: @escaping @Sendable () -> [RunningTenant]
+  ) -> AccountPanels {
     AccountPanels(
       allowances: Allowances(entitlements: billing.entitlements, tenants: tenants),
       points: Points(billing: billing), memberships: Memberships(identity: identity),
@@ -37,11 +39,12 @@ extension AccountPanels {
 
   private struct Allowances: AccountAllowances {
     let entitlements: EntitlementService
-    let tenants: [City.RunningTenant]
+    let tenants: @Sendable () -> [RunningTenant]
 
     /// One line for each allowance: a pool that several tenants share is shown once.
     func allowances(_ person: PersonID) async throws -> [AccountAllowance] {
       var shown: [AccountAllowance] = []
+      let tenants = tenants()
       for binding in ModuleBinding.all {
         for feature in binding.features {
           var seen: [(allowance: EntitlementService.Allowance, places: [TenantID])] = []

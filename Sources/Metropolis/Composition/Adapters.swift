@@ -49,6 +49,15 @@ struct TenantOutbox: TenantKit.Outbox {
   }
 }
 
+/// What a tenant's kept answers are made of.
+struct TenantFreshness: TenantKit.Freshness {
+  let tags: TagTable
+
+  func touch(_ tags: Set<String>, in transaction: Transaction) async throws {
+    try await self.tags.touch(tags, in: transaction)
+  }
+}
+
 /// Identity's events, in its own outbox.
 struct IdentityOutbox: IdentityEvents {
   let table: OutboxTable
@@ -118,7 +127,7 @@ final class InProcessIssuer: IssuerTransport {
     guard let gateway = gateway.withLock({ $0 }) else { throw Problem(.unavailable) }
     let head = HTTPRequest(
       method: method, scheme: origin.scheme, authority: origin.authority, path: path, headerFields: headers)
-    let response = await gateway.respond(to: Request(head: head, body: RequestBody(buffer: body)), network: "city")
+    let response = await gateway.respond(to: head, body: body, network: "city")
     let writer = CollectingWriter()
     try await response.body.write(writer)
     return (Int(response.status.code), writer.data)
@@ -207,6 +216,7 @@ struct AuthorityAdapter: SessionAuthority {
   let identity: IdentityService
 
   func isLive(_ session: UUID) async throws -> Bool { try await identity.isLive(session: session) }
+  func remembersLive(_ session: UUID) -> Bool? { identity.remembersLive(session: session) }
   func names(_ people: Set<PersonID>) async throws -> [PersonID: String] { try await identity.names(people) }
 
   /// At the console a person's roles are her posts everywhere.

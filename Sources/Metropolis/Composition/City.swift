@@ -11,17 +11,16 @@ import Logging
 import Notifications
 import Records
 import RelyingParty
-import Synchronization
 import Telemetry
 import TenantKit
 import Web
 
-/// The composition root: every service of the city, made once and handed to those that need it.
+/// The composition root: the services a process has once, and the registry of what follows the configuration.
 struct City: Sendable {
-  let configuration: CityConfiguration
+  let role: NodeRole
   let settings: ProcessSettings
-  let server: DatabaseServer
-  let cities: CityMap
+  let servers: Servers
+  let districts: Districts
   let identity: IdentityService
   let billing: BillingService
   let finance: FinanceService
@@ -31,94 +30,102 @@ struct City: Sendable {
   let relay: Relay
   let worker: QueueWorker
   let scheduler: Scheduler
+  let looks: Looks
+  let limiter: SharedRateLimiter
+  let freshness: FreshnessFollower
+  let sessions: SiteSessions
   let gateway: Gateway
+  let operations: Gateway.Operations
   let metrics: Metrics
+  let readiness: Readiness
   let mailbox: DevelopmentMailbox?
   let payments: PaymentProcess?
-  let configurationHistory: ConfigurationHistory
-  let tenants: [RunningTenant]
-  /// Every client, by the schema it works on; for readiness, metrics and the end.
-  let clients: [String: Database]
+  let configurations: ConfigurationStore
+  let flags: LiveFlags
+  let nodes: NodeRegister
+  /// The core's clients, by the schema each works on.
+  let core: [String: Database]
+  let clock: DomainClock
+  let logger: Logger
 
-  struct RunningTenant: Sendable {
-    let stanza: CityConfiguration.Stanza
-    let site: Site
-    let module: any TenantModule
-    let database: Database
+  var sendsMail: Bool { worker.works(QueuedMail.queue) }
+  var configuration: CityConfiguration { districts.current.configuration }
+  var cities: CityMap { districts.current.cities }
+  var tenants: [RunningTenant] { districts.current.open }
+
+  /// Puts a configuration in the place of the one before, while requests go on.
+  ///
+  /// What is read from a database comes first and may fail; then the registry turns, as a whole; then those who carry and hear
+  /// for the tenants are told.
+  func follow(_ configuration: CityConfiguration, version: Int) async throws {
+    for change in configuration.neededRestarts(after: self.configuration) {
+      logger.warning("configuration asks for a restart", metadata: ["key": "\(change)"])
+    }
+    let limits = self.configuration.limits
+    try await servers.follow(configuration.databases)
+    try await billing.live.follow(configuration.plans)
+    // A module reads its flags from the moment it is made.
+    flags.follow(configuration.flags)
+    let refusals = try await City.refusals(configuration, servers, logger: logger)
+    for (tenant, reason) in refusals where districts.current.refusals[tenant] != reason {
+      logger.error("tenant not served", metadata: ["tenant": "\(tenant)", "reason": "\(reason)"])
+    }
+    try await aside { [districts] in try districts.apply(configuration, version: version, refusals: refusals) }
+    follow(districts.current)
+    if configuration.limits != limits { limiter.replace(limits: configuration.limits) }
   }
 
-  /// The core's schemas, each with the migrations of its service.
-  static var coreSchemas: [(schema: Schema, migrations: [Migration])] {
-    get throws {
-      [
-        (.platform, try JobQueue.migrations), (.identity, try IdentityService.migrations),
-        (.relyingParty, try RelyingPartyService.migrations), (.billing, try BillingService.migrations),
-        (.records, try RecordsService.migrations), (.content, try ContentService.migrations),
-      ]
-    }
+  /// Those that are told, and don't ask.
+  func follow(_ snapshot: Snapshot) {
+    relay.replace(City.sources(core, snapshot))
+    looks.follow(City.places(servers, snapshot))
+    freshness.follow(snapshot.tenants.map { .init(schema: $0.stanza.schema, database: $0.database) })
   }
 
-  /// Makes schemas, roles and tables of the core and of every open tenant, each brought to its newest migration.
-  static func migrate(_ configuration: CityConfiguration, on server: DatabaseServer) async throws {
-    let platform = try OutboxTable.migrations
-    try await Provisioner(admin: server.admin).ensureExtensions(["pg_trgm"])
-    for (schema, migrations) in try coreSchemas {
-      try await server.prepare(schema, journals: [(.platformMigrations, platform), (.migrations, migrations)])
+  /// The outboxes of the city.
+  static func sources(_ core: [String: Database], _ snapshot: Snapshot) -> [Relay.Source] {
+    let own = [Schema.identity, .billing].compactMap { schema in
+      core[schema.name].map { Relay.Source(database: $0, schema: schema, tenant: nil) }
     }
-    try await server.prepare(.platform, journals: [(.cityMigrations, try ConfigurationHistory.migrations)])
-    for stanza in configuration.tenants {
-      guard let binding = stanza.binding else { continue }
-      try await server.prepare(
-        stanza.schema, journals: [(.platformMigrations, platform), (.migrations, try binding.migrations)])
-    }
+    return own + snapshot.tenants.map { Relay.Source(database: $0.database, schema: $0.stanza.schema, tenant: $0.stanza.id) }
   }
-}
 
-extension Schema {
-  // Literals of the right form.
-  static let platform = Schema("platform")!
-  static let identity = Schema("identity")!
-  static let relyingParty = Schema("relying_party")!
-  static let billing = Schema("billing")!
-  static let records = Schema("records")!
-  static let content = Schema("content")!
-}
+  static func places(_ servers: Servers, _ snapshot: Snapshot) -> [Looks.Place] {
+    let own = [Schema.identity, .billing].map { (schema: $0, server: servers.main) }
+    return own
+      + snapshot.tenants.compactMap { tenant in
+        servers[tenant.stanza.database].map { (schema: tenant.stanza.schema, server: $0) }
+      }
+  }
 
-extension CityConfiguration.Stanza {
-  var schema: Schema { Schema(CityConfiguration.schemaName(of: id))! }
+  /// Makes what a configuration needs beyond schemas: plans in their versions, the sites as clients of the issuer, tables of the
+  /// months ahead. Done by whoever applies it, before nodes hear of it.
+  ///
+  /// - Parameter asserting: plans in which the file's word holds whatever the console published since.
+  func prepare(asserting: Set<PlanID>) async throws {
+    try await billing.prepare(asserting: asserting)
+    let snapshot = districts.current
+    try await identity.registerFirstParties(snapshot.cities.all.filter { $0.id != snapshot.cities.issuer.id })
+    try await records.ensurePartitions(now: clock.now())
+  }
+
+  func stop() async {
+    payments?.stop()
+    await mailbox?.stop()
+    for tenant in districts.current.tenants { await tenant.database.close() }
+    for client in core.values { await client.close() }
+    await servers.stop()
+  }
 }
 
 extension CityConfiguration {
-  /// The origins of all sites: derived from the port in development, from the stanzas' hosts otherwise.
-  func cityMap(port: Int) -> CityMap {
-    func origin(_ id: String?, _ host: String) -> Origin {
-      isDevelopment
-        ? Origin(scheme: "http", host: id.map { "\($0).localhost" } ?? "localhost", port: port)
-        : Origin(scheme: "https", host: host)
-    }
-    func site(
-      _ id: String, _ origin: Origin, _ name: LocalizedText, _ summary: LocalizedText, _ look: Look, tenant: TenantID? = nil,
-      kind: String = "city", menu: [MenuItem] = []
-    ) -> Site {
-      Site(
-        id: id, origin: origin, name: name, summary: summary, look: look, languages: languages, timeZone: timeZone,
-        tenant: tenant, kind: kind, menu: menu)
-    }
-    let menu = [
-      MenuItem("/", titleKey: "city.menu.home"), MenuItem("/account", titleKey: "city.menu.account"),
-      MenuItem("/plans", titleKey: "city.menu.plans"),
-    ]
-    return CityMap(
-      city: site("city", origin(nil, host), name, summary, look, menu: menu),
-      issuer: site("id", origin("id", issuerHost), name, summary, look),
-      tenants: tenants.map { stanza in
-        site(
-          stanza.id.text, origin(stanza.id.text, stanza.host), stanza.name, stanza.summary, stanza.look,
-          tenant: stanza.state == .open ? stanza.id : nil, kind: stanza.kind, menu: stanza.binding?.menu ?? [])
-      },
-      isDevelopment: isDevelopment,
-      console: site(
-        Site.consoleID, origin(Site.consoleID, consoleHost), Site.consoleName, Site.consoleSummary, .console,
-        kind: Site.consoleID, menu: Site.consoleMenu))
+  /// What a process reads once, when it starts: a configuration that changes it is followed in everything else.
+  func neededRestarts(after other: CityConfiguration) -> [String] {
+    var keys: [String] = []
+    if environment != other.environment { keys.append("city.environment") }
+    if issuerHost != other.issuerHost { keys.append("city.issuer") }
+    if timeZone != other.timeZone { keys.append("city.time_zone") }
+    if seller != other.seller { keys.append("city.entity") }
+    return keys
   }
 }

@@ -3,143 +3,108 @@ import Content
 import Database
 import Foundation
 import Gateway
-import HTTPClient
 import Identity
 import Jobs
 import Keys
 import Kit
 import Logging
-import NIOPosix
 import Notifications
 import Records
 import RelyingParty
+import Synchronization
 import Telemetry
 import TenantKit
 import Web
 
 extension City {
-  /// Timetables of R20 and R27 that have work already; civil times are the city's.
-  static let timetable: [Scheduler.Entry] = [
-    .init("sessions.purge", .daily(hour: 2, minute: 0), queue: housekeeping),
-    .init("keys.rotate", .daily(hour: 2, minute: 30), queue: housekeeping),
-    .init("partitions.ahead", .daily(hour: 3, minute: 0), queue: housekeeping),
-    .init("requests.purge", .daily(hour: 3, minute: 30), queue: housekeeping),
-    .init("jobs.trim", .every(.hours(1)), queue: housekeeping),
-    .init("billing.tick", .every(.seconds(15)), queue: billingQueue),
-    .init("finance.tick", .every(.hours(1)), queue: billingQueue),
-  ]
-  static let billingQueue = JobQueue.Settings("billing", concurrency: 1, attempts: 3, lease: .seconds(600))
-  static let housekeeping = JobQueue.Settings("housekeeping", concurrency: 1, attempts: 3, lease: .seconds(600))
+  /// What a city is put together from.
+  struct Parts: Sendable {
+    let configuration: CityConfiguration
+    /// The stored version the configuration is; 0 when it is not stored yet.
+    let version: Int
+    let settings: ProcessSettings
+    let servers: Servers
+    let data: String
+    /// Of the development origins.
+    let port: Int
+    let role: NodeRole
+    /// Tenants that are not fit to be served.
+    var refusals: Snapshot.Refusals = [:]
+    var clock: DomainClock = .system
+    let logger: Logger
+  }
 
   /// Puts the city together on a migrated database.
-  static func assemble(
-    _ configuration: CityConfiguration, settings: ProcessSettings, server: DatabaseServer, data: String, port: Int,
-    serves: Bool, clock: DomainClock = .system, logger: Logger
-  ) async throws -> City {
-    let key = settings.masterKey
-    let cities = configuration.cityMap(port: port)
-    let metrics = Metrics()
-    var clients: [String: Database] = [:]
-    func client(_ schema: Schema, _ connections: Int) -> Database {
-      let database = server.client(schema, connections: connections)
-      clients[schema.name] = database
-      return database
-    }
+  static func assemble(_ parts: Parts) async throws -> City {
+    let (configuration, settings, servers, role) = (parts.configuration, parts.settings, parts.servers, parts.role)
+    let (clock, logger, key) = (parts.clock, parts.logger, parts.settings.masterKey)
+    let cities = configuration.cityMap(port: parts.port)
+    let main = servers.main
+    let core = [Schema.identity, .relyingParty, .billing, .records, .content].reduce(
+      into: ["platform": main.core, "billing heavy": main.heavyClient(.billing)]
+    ) { core, schema in core[schema.name] = main.client(schema, connections: 4, isCore: true) }
+    func client(_ schema: Schema) -> Database { core[schema.name] ?? main.core }
 
-    // Background work.
-    let platformClient = client(.platform, 3)
-    let queue = JobQueue(database: platformClient, schema: .platform)
-    let identityClient = client(.identity, 4)
-    let billingClient = client(.billing, 4)
-    let recordsClient = client(.records, 4)
-    let wake = RelayWake()
-    func outbox(_ schema: Schema, _ tenant: TenantID?) -> OutboxTable {
-      OutboxTable(schema: schema, tenant: tenant) { wake.wake(schema) }
-    }
-
-    let history = ConfigurationHistory(database: platformClient, schema: .platform)
-
-    // Mail. Commands only put mails into the queue.
-    let (mailer, mailbox) =
-      serves ? try await mail(settings, configuration, data: data, clock: clock, logger: logger) : (nil, nil)
+    let districts = Districts()
+    let wake = Wake()
+    let figures = configuration.figures
+    let responses = ResponseCache(bytes: City.responseBytes)
+    let queue = JobQueue(database: main.core, schema: .platform)
+    let configurations = ConfigurationStore(main.core)
+    let flags = LiveFlags(configuration.flags, logger: logger)
+    let surroundings = try await Surroundings(
+      settings, configuration, cities, data: parts.data, role: role, clock: clock, logger: logger)
     let mailSealer = Sealer(key.key("seal:mail"))
 
-    // Core services.
+    // Core services. Those that speak of tenants ask the registry each time.
     let identity = try await IdentityService(
-      database: identityClient, schema: .identity, issuer: cities.issuer, key: key, clock: clock,
-      mail: QueuedMail(queue: queue, sealer: mailSealer), events: IdentityOutbox(table: outbox(.identity, nil)), logger: logger,
-      network: { _ in Network.current })
-    let (paymentProcess, gatewayOfPayments, paymentOrigins) = try await payments(
-      settings, configuration, cities, data: data, serves: serves, logger: logger)
+      database: client(.identity), schema: .identity, issuer: cities.issuer, key: key, clock: clock,
+      mail: QueuedMail(queue: queue, sealer: mailSealer), events: IdentityOutbox(table: wake.outbox(.identity, nil)),
+      logger: logger, network: { _ in Network.current })
     let billing = BillingService(
-      database: billingClient, schema: .billing, clock: clock, timeZone: configuration.timeZone, catalogue: configuration.plans,
+      database: client(.billing), heavy: core["billing heavy"], schema: .billing, clock: clock, timeZone: configuration.timeZone,
+      catalogue: configuration.plans,
       selling: BillingService.Selling(
-        sellers: configuration.sellers, seller: configuration.seller,
-        earners: Dictionary(configuration.tenants.map { ($0.id, $0.entity) }) { first, _ in first },
-        gateway: gatewayOfPayments, gatewayOrigins: paymentOrigins),
-      outbox: outbox(.billing, nil), logger: logger)
-    let content = ContentService(database: client(.content, 3), schema: .content)
+        seller: configuration.seller, sellers: { districts.current.configuration.sellers },
+        earners: { districts.current.earners }, gateway: surroundings.gateway, gatewayOrigins: surroundings.gatewayOrigins),
+      outbox: wake.outbox(.billing, nil), logger: logger,
+      holdingsChanged: { persons in
+        // An answer that a person's plan was part of is not given again.
+        if let persons { persons.forEach { responses.drop(person: $0) } } else { responses.dropPersonal() }
+      })
+    let content = ContentService(database: client(.content), schema: .content)
     let issuer = InProcessIssuer(origin: cities.issuer.origin)
     let relyingParty = RelyingPartyService(
-      database: client(.relyingParty, 4), schema: .relyingParty, key: key, issuer: cities.issuer, transport: issuer,
+      database: client(.relyingParty), schema: .relyingParty, key: key, issuer: cities.issuer, transport: issuer,
       authority: AuthorityAdapter(identity: identity), clock: clock)
-
-    // Tenants.
-    var tenants: [RunningTenant] = []
-    for stanza in configuration.tenants {
-      guard let make = stanza.make, let site = cities.tenants.first(where: { $0.id == stanza.id.text }) else { continue }
-      let database = client(stanza.schema, 3)
-      let services = TenantServices(
-        database: database, outbox: TenantOutbox(table: outbox(stanza.schema, stanza.id)),
-        entitlements: EntitlementsAdapter(service: billing.entitlements), people: PeopleAdapter(identity: identity),
-        points: PointsAdapter(service: billing), content: LibraryAdapter(service: content), clock: clock)
-      let module = make(Tenant(id: stanza.id, site: site, schema: stanza.schema), services)
-      tenants.append(RunningTenant(stanza: stanza, site: site, module: module, database: database))
-    }
-
+    let sessions = relyingParty.sessions
     let records = RecordsService(
-      database: recordsClient, schema: .records, city: { cities },
-      panels: AccountPanels.live(identity: identity, billing: billing, tenants: tenants), clock: clock, logger: logger)
-
+      database: client(.records), schema: .records, city: { districts.current.cities },
+      panels: AccountPanels.live(identity: identity, billing: billing, tenants: { districts.current.open }), clock: clock,
+      logger: logger)
     let usage = RecordsUsage(records: records)
-    let finance = billing.finance(rules: configuration.shares, usage: usage, statements: usage)
+    let finance = billing.finance(rules: { districts.current.configuration.shares }, usage: usage, statements: usage)
     let family = billing.family(people: FamilyAccounts(identity: identity), progress: RecordsProgress(records: records))
 
-    // Events.
-    var sources = [Relay.Source(database: identityClient, schema: .identity, tenant: nil)]
-    sources.append(Relay.Source(database: billingClient, schema: .billing, tenant: nil))
-    sources += tenants.map { Relay.Source(database: $0.database, schema: $0.stanza.schema, tenant: $0.stanza.id) }
-    let relay = Relay(sources: sources, handlers: [records] + billing.eventHandlers, logger: logger)
-    wake.connect(relay)
-
-    let tenantDatabases = tenants.map { ($0.stanza.schema, $0.database) }
-    let worker = QueueWorker(
-      queue: queue, settings: [QueuedMail.queue, housekeeping, billingQueue],
-      handlers: [
-        QueuedMail.kind: { job in
-          guard let mailer else { throw Problem(.unavailable) }
-          try await QueuedMail.deliver(job, with: mailer, sealer: mailSealer)
-        },
-        "sessions.purge": { _ in
-          try await identity.purgeExpired(now: clock.now())
-          try await relyingParty.purgeExpired(now: clock.now())
-        },
-        "keys.rotate": { _ in try await identity.rotateKeys(now: clock.now()) },
-        "billing.tick": { _ in try await billing.tick() },
-        "finance.tick": { _ in try await finance.tick() },
-        "partitions.ahead": { _ in
-          try await records.ensurePartitions(now: clock.now())
-          try await billing.maintain()
-        },
-        "requests.purge": { _ in
-          for (schema, database) in tenantDatabases {
-            try await database.execute("DELETE FROM \(schema).request_key WHERE made < now() - interval '7 days'")
-          }
-        },
-        "jobs.trim": { _ in for settings in [QueuedMail.queue, housekeeping, billingQueue] { try await queue.trim(settings) } },
-      ], logger: logger)
+    // What goes between nodes, and what is done by itself.
+    let relay = Relay(
+      sources: [], handlers: [records] + billing.eventHandlers,
+      survey: { await City.filledOutboxes(servers, districts.current) }, logger: logger)
+    let freshness = City.freshness(of: responses, logger: logger)
+    let looks = Looks(logger: logger) { schema in
+      if role.works { relay.wake(schema) }
+      if role.serves { Task { await freshness.look(at: schema) } }
+    }
+    switch role {
+    case .run, .work: wake.connect { relay.wake($0) }
+    case .serve: wake.connect { looks.announce($0) }
+    case .command: break
+    }
+    let work = CityWork(
+      queue: queue, identity: identity, relyingParty: relyingParty, billing: billing, finance: finance, records: records,
+      districts: districts, mailSealer: mailSealer, mailer: surroundings.mailer, clock: clock)
     let scheduler = Scheduler(
-      queue: queue, entries: timetable, zone: configuration.timeZone, clock: clock, node: UUID().text, logger: logger)
+      queue: queue, entries: CityWork.timetable, zone: configuration.timeZone, clock: clock, node: UUID().text, logger: logger)
 
     // The way of requests.
     let renderer = try Renderer(
@@ -148,118 +113,142 @@ extension City {
         ("billing", BillingService.resources), ("records", RecordsService.resources),
         ("notifications", DevelopmentMailbox.resources),
       ] + ModuleBinding.all.map { ($0.kind, $0.resources) })
-    let limiter = MemoryRateLimiter(limits: configuration.limits)
-    func router(_ routes: [SiteRouter.Route], _ sessions: any SessionReader) -> SiteRouter {
+    let limiter = SharedRateLimiter(
+      database: main.core, schema: .platform, limits: configuration.limits, logger: logger)
+    let start = try Start(
+      .init(
+        rules: { districts.current.configuration.routing }, isOpen: { districts.current.serves($0) },
+        memberships: { person in Set(try await identity.memberships(of: person).compactMap { TenantID($0.tenant) }) },
+        counts: TenantCounts([
+          .members: { try await identity.memberCounts($0) },
+          .active: { _ in
+            let people = try await records.activePeople(since: clock.now() - .minutes(5))
+            return Dictionary(people.compactMap { id, count in TenantID(id).map { ($0, count) } }) { first, _ in first }
+          },
+        ])))
+    let operators = OperatorConsole(billing: billing, figures: RecordsFigures(records: records))
+    let routers = CityRouters(
+      .init(
+        city: Start.routes.map { SiteRouter.Route($0, of: start) } + billing.routes + family.routes + records.routes
+          + (surroundings.mailbox?.routes ?? []),
+        issuer: identity.routes, console: operators.routes + finance.consoleRoutes + billing.ledgerExport.routes,
+        signIn: relyingParty.routes),
+      issuerSessions: identity.sessions, sessions: sessions
+    ) { routes, sessions in
       SiteRouter(routes: routes, renderer: renderer, sessions: sessions, limiter: limiter, key: key)
     }
-    let portal = Portal(announced: Set(configuration.tenants.filter { $0.state == .announced }.map(\.id.text)))
-    let sessions = relyingParty.sessions
-    let cityRouter = router(
-      Portal.routes.map { SiteRouter.Route($0, of: portal) } + billing.routes + family.routes + records.routes
-        + (mailbox?.routes ?? [])
-        + relyingParty.routes, sessions)
-    var destinations = [
-      Destination(site: cities.city, router: cityRouter, owner: portal),
-      Destination(site: cities.issuer, router: router(identity.routes, identity.sessions), owner: identity),
-    ]
-    if let site = cities.console {
-      let observer = CityObserver(
-        stanzas: configuration.tenants, databases: clients, queue: queue, relay: relay, records: records, history: history,
-        clock: clock)
-      let console = Console(identity: identity, observer: observer, tenants: configuration.tenants.map(\.id.text))
-      let operators = OperatorConsole(billing: billing, figures: RecordsFigures(records: records))
-      let staff: [SiteRouter.Route] = operators.routes + finance.consoleRoutes + billing.ledgerExport.routes
-      let consoleRouter = router(console.routes + staff + relyingParty.routes, sessions)
-      destinations.append(Destination(site: site, router: consoleRouter, owner: console))
-    }
-    let announcedRouter = router(Portal.announcedRoutes + relyingParty.routes, sessions)
-    for site in cities.tenants where site.tenant == nil {
-      destinations.append(Destination(site: site, router: announcedRouter, owner: portal))
-    }
-    for binding in ModuleBinding.all {
-      let shared = router(binding.routes + relyingParty.routes, sessions)
-      for tenant in tenants where tenant.stanza.kind == binding.kind {
-        destinations.append(Destination(site: tenant.site, router: shared, owner: tenant.module))
-      }
-    }
-    let directory = HostDirectory(cities: cities, destinations: destinations, fallback: destinations[0])
+    let observer = CityObserver(
+      servers: servers, queue: queue, relay: relay, records: records, configurations: configurations, clock: clock)
+    let maker = DistrictMaker(
+      port: parts.port, servers: servers, routers: routers, issuer: identity,
+      portal: { configuration in Portal(announced: Set(configuration.tenants.filter { $0.state == .announced }.map(\.id.text))) },
+      console: { Console(identity: identity, observer: observer, flags: flags, stanzas: $0.tenants) },
+      services: { stanza, database in
+        let (schema, name) = (stanza.schema, stanza.schema.name)
+        let tags = TagTable(schema: schema, drop: { responses.drop($0, of: name) }, announce: { looks.announce(schema) })
+        return TenantServices(
+          database: database, outbox: TenantOutbox(table: wake.outbox(schema, stanza.id)),
+          freshness: TenantFreshness(tags: tags), entitlements: EntitlementsAdapter(service: billing.entitlements),
+          people: PeopleAdapter(identity: identity),
+          points: PointsAdapter(service: billing), content: LibraryAdapter(service: content),
+          flags: flags.at(stanza.id), clock: clock)
+      })
+    try districts.open(maker, configuration, version: parts.version, refusals: parts.refusals)
 
-    let databases = clients
+    let metrics = Metrics()
+    let atGateway = Late<Gateway>()
+    let readiness = Readiness(core.filter { Schema($0.key) != nil && $0.key != "content" })
+    let operations = Gateway.Operations(
+      ready: { await readiness.missing() },
+      metrics: {
+        await City.exposition(
+          metrics, core: core, districts: districts, relay: relay, queue: queue, gateway: atGateway.value?.metrics.samples ?? [])
+      },
+      metricsToken: settings.metricsToken)
+    let requests = RequestLog(metrics: metrics)
     let gateway = Gateway(
-      directory: { directory },
-      operations: .init(
-        ready: { await City.missing(databases) },
-        metrics: { await City.exposition(metrics, databases: databases, relay: relay, queue: queue) },
-        metricsToken: settings.metricsToken),
-      clock: clock, logger: logger,
+      directory: { districts.current.directory }, operations: operations, cache: responses, limiter: limiter,
+      settings: City.gatewaySettings(figures, flags), clock: clock, logger: logger,
       report: { report in
-        let labels = [("site", report.site), ("route", report.route), ("method", report.method), ("status", "\(report.status)")]
-        metrics.count("http_requests_total", labels, help: "Requests answered.")
-        metrics.observe(
-          "http_request_duration_seconds", [("site", report.site)], report.duration, help: "From a request's head to its answer.")
+        requests.note(
+          site: report.site, route: report.route, method: report.method, status: report.status, duration: report.duration,
+          id: report.requestID)
       })
     issuer.connect(gateway)
+    atGateway.fill(gateway)
 
-    for site in cities.all where site.id != cities.issuer.id {
-      try await identity.registerFirstParty(id: site.id, name: site.name, origin: site.origin)
-    }
-    try await records.ensurePartitions(now: clock.now())
-    try await billing.prepare()
-
-    return City(
-      configuration: configuration, settings: settings, server: server, cities: cities, identity: identity, billing: billing,
-      finance: finance, records: records, content: content, queue: queue, relay: relay, worker: worker, scheduler: scheduler,
-      gateway: gateway,
-      metrics: metrics, mailbox: mailbox, payments: paymentProcess, configurationHistory: history, tenants: tenants,
-      clients: clients)
+    let city = City(
+      role: role, settings: settings, servers: servers, districts: districts, identity: identity, billing: billing,
+      finance: finance, records: records, content: content, queue: queue, relay: relay, worker: work.worker(logger: logger),
+      scheduler: scheduler, looks: looks, limiter: limiter, freshness: freshness, sessions: sessions, gateway: gateway,
+      operations: operations,
+      metrics: metrics, readiness: readiness, mailbox: surroundings.mailbox, payments: surroundings.payments,
+      configurations: configurations, flags: flags,
+      nodes: NodeRegister(database: main.core, schema: .platform), core: core, clock: clock, logger: logger)
+    city.follow(districts.current)
+    return city
   }
 
-  /// The gateway that is configured; in development, a simulator started as a process beside this one.
-  private static func payments(
-    _ settings: ProcessSettings, _ configuration: CityConfiguration, _ cities: CityMap, data: String, serves: Bool,
-    logger: Logger
-  ) async throws -> (PaymentProcess?, any PaymentGateway, [String]) {
-    if let payments = settings.payments {
-      let gateway = SimulatorGateway(
-        baseURL: payments.url, key: payments.key, webhookSecret: payments.secret, client: HTTPClient())
-      return (nil, gateway, [payments.url])
-    }
-    guard configuration.isDevelopment, serves else { return (nil, UnconfiguredGateway(), []) }
-    let credentials = PaymentProcess.Credentials(settings.masterKey)
-    let process = PaymentProcess(
-      data: data, credentials: credentials, webhookURL: cities.city.origin.url("/payments/webhook"), logger: logger)
-    let url = try await process.start()
-    let gateway = SimulatorGateway(
-      baseURL: url, key: credentials.key, webhookSecret: credentials.secret, client: HTTPClient())
-    return (process, gateway, [url])
+  /// Bytes of answers a node keeps.
+  private static let responseBytes = 64 * 1024 * 1024
+
+  /// Tells the kept answers what other nodes touched.
+  private static func freshness(of responses: ResponseCache, logger: Logger) -> FreshnessFollower {
+    FreshnessFollower(
+      logger: logger, isOfInterest: { responses.holds($0.name) },
+      news: { schema, news in
+        switch news {
+        case .looked(let touched, let began):
+          if !touched.isEmpty { responses.drop(touched, of: schema.name) }
+          responses.looked(at: schema.name, began: began)
+        case .lost(let began):
+          responses.dropAll(of: schema.name)
+          responses.looked(at: schema.name, began: began)
+        }
+      })
   }
 
-  /// The relay that is configured; in development, a small server of our own that keeps every mail for its page.
-  private static func mail(
-    _ settings: ProcessSettings, _ configuration: CityConfiguration, data: String, clock: DomainClock, logger: Logger
-  ) async throws -> (SMTPMailer?, DevelopmentMailbox?) {
-    let group = MultiThreadedEventLoopGroup.singleton
-    guard let from = MailAddress(settings.mailFrom) else {
-      throw Failure(description: "METROPOLIS_MAIL_FROM: found something else, expected an address like no-reply@example.com")
-    }
-    if let smtp = settings.smtp {
-      let mailer = SMTPMailer(
-        host: smtp.host, port: smtp.port, username: smtp.user, password: smtp.password, from: from,
-        helo: configuration.host, group: group, logger: logger)
-      return (mailer, nil)
-    }
-    let mailbox = DevelopmentMailbox(directory: URL(fileURLWithPath: "\(data)/mail"), group: group, clock: clock)
-    let port = try await mailbox.start()
-    let mailer = SMTPMailer(
-      host: "127.0.0.1", port: port, username: nil, password: nil, from: from, helo: "localhost", group: group,
-      logger: logger)
-    return (mailer, mailbox)
+  private static func gatewaySettings(_ figures: PhaseFigures, _ flags: LiveFlags) -> Gateway.Settings {
+    var settings = Gateway.Settings()
+    settings.deadline = figures.gateway.deadline
+    settings.breakerErrors = figures.gateway.breakerErrors
+    settings.breakerPause = figures.gateway.breakerOpen
+    settings.breakerEjectedMost = figures.gateway.ejected
+    settings.keepsAnswers = { site, session in flags.isOn("gateway.response-cache", at: site.tenant, for: session) }
+    return settings
   }
 
-  func stop() async {
-    payments?.stop()
-    await mailbox?.stop()
-    for client in clients.values { await client.close() }
-    await server.stop()
+  /// The outboxes that may hold something. Of a server that can't be asked, all: the relay will see for itself.
+  private static func filledOutboxes(_ servers: Servers, _ snapshot: Snapshot) async -> Set<Schema> {
+    await withTaskGroup(of: Set<Schema>.self) { group in
+      for server in servers.all {
+        group.addTask {
+          if let found = try? await server.filledOutboxes() { return found }
+          let tenants = snapshot.tenants.filter { $0.stanza.database == server.name }.map(\.stanza.schema)
+          return Set(tenants + (server.name == servers.main.name ? [.identity, .billing] : []))
+        }
+      }
+      return await group.reduce(into: []) { $0.formUnion($1) }
+    }
+  }
+}
+
+/// What is made later than those who will ask for it.
+final class Late<Value: Sendable>: Sendable {
+  private let filled = Mutex<Value?>(nil)
+
+  /// `nil` until it is filled.
+  var value: Value? { filled.withLock { $0 } }
+  func fill(_ value: Value) { filled.withLock { $0 = value } }
+}
+
+/// Outboxes are made before what carries their events; they say through this that there is something.
+final class Wake: Sendable {
+  private let said = Late<@Sendable (Schema) -> Void>()
+
+  func connect(_ wake: @escaping @Sendable (Schema) -> Void) { said.fill(wake) }
+
+  func outbox(_ schema: Schema, _ tenant: TenantID?) -> OutboxTable {
+    OutboxTable(schema: schema, tenant: tenant) { [said] in said.value?(schema) }
   }
 }

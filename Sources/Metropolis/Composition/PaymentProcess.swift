@@ -40,15 +40,21 @@ final class PaymentProcess: Sendable {
   /// Starts it, and again whenever it ends before its time.
   /// - Returns: its origin, `http://127.0.0.1:41234`.
   func start() async throws -> String {
-    let kept = (try? String(contentsOfFile: "\(data)/payments.port", encoding: .utf8)).flatMap { Int($0.trimmed) }
     let port: Int
-    if let kept, let again = try? await launch(port: kept) {
+    if let kept = PaymentProcess.keptPort(data: data), let again = try? await launch(port: kept) {
       port = again
     } else {
       port = try await launch(port: 0)
     }
     try "\(port)\n".write(toFile: "\(data)/payments.port", atomically: true, encoding: .utf8)
     return "http://127.0.0.1:\(port)"
+  }
+
+  /// Where the simulator of a city with this data directory is; `nil` when there was none yet.
+  static func origin(data: String) -> String? { keptPort(data: data).map { "http://127.0.0.1:\($0)" } }
+
+  private static func keptPort(data: String) -> Int? {
+    (try? String(contentsOfFile: "\(data)/payments.port", encoding: .utf8)).flatMap { Int($0.trimmed) }
   }
 
   func stop() {

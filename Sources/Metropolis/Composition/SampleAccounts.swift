@@ -58,10 +58,4 @@ extension City {
       }
     }
   }
-
-  /// Stores the file that was applied, as a version that nodes can follow. The same text is the same version.
-  @discardableResult
-  func recordConfiguration() async throws -> Int {
-    try await configurationHistory.record(configuration.text)
-  }
 }

@@ -7,25 +7,6 @@ import Web
 
 /// `tenants.yaml`, read whole: every service has decoded its own section, and no mistake is left.
 struct CityConfiguration: Sendable {
-  enum Environment: String, Sendable, CaseIterable { case development, staging, production }
-  enum Phase: String, Sendable, CaseIterable { case pilot, growth, scale, metro }
-
-  struct Stanza: Sendable {
-    /// An announced tenant has a host and says that it will open; nothing else of it exists.
-    enum State: String, Sendable, CaseIterable { case open, announced }
-
-    let id: TenantID
-    let kind: String
-    let state: State
-    let name: LocalizedText
-    let summary: LocalizedText
-    let host: String
-    let entity: String
-    let look: Look
-    let binding: ModuleBinding?
-    let make: (@Sendable (Tenant, TenantServices) -> any TenantModule)?
-  }
-
   let file: String
   let text: String
   let name: LocalizedText
@@ -33,12 +14,20 @@ struct CityConfiguration: Sendable {
   let look: Look
   let environment: Environment
   let phase: Phase
+  /// The phase's, with what `city.figures` overrides.
+  let figures: PhaseFigures
   let host: String
   let issuerHost: String
   let consoleHost: String
   let languages: [Language]
   let timeZone: TimeZone
+  /// `main` first; it is always there.
+  let databases: [DatabaseStanza]
   let tenants: [Stanza]
+  /// Which tenant is the best for whom.
+  let routing: RoutingRules
+  /// Which changes are on for whom.
+  let flags: FlagRules
   let limits: [String: RateLimit]
   let plans: PlanCatalogue
   /// By what revenue is split between the tenants.
@@ -87,24 +76,25 @@ struct CityConfiguration: Sendable {
     if !seller.isEmpty, !entities.contains(seller) {
       city?.note("entity", expected: "one of the entities: \(entities.joined(separator: ", "))")
     }
-    for database in root.stanzas("databases", required: false) {
-      _ = database.section.string("url")
-      _ = database.section.int("connections", in: 1...1_000, default: 16)
-    }
+    var figures = PhaseFigures(phase, in: environment)
+    figures.override(reading: city?.section("figures", required: false))
+    self.figures = figures
+    databases = DatabaseStanza.read(root, connections: figures.pool.primary)
 
-    var hosts: [String: String] = [:]
+    var reader = TenantReader(entities: entities, databases: databases.map(\.name), fallback: fallback)
     for (key, name) in [("host", host), ("issuer", issuerHost), ("console", consoleHost)] where !name.isEmpty {
-      if let other = hosts.updateValue("city.\(key)", forKey: name) {
-        city?.note(key, expected: "a host of its own; \(other) has this one")
-      }
+      reader.claim(name, for: "city.\(key)", note: key, in: city)
     }
-    var schemas: [String: String] = [:]
-    tenants = root.stanzas("tenants").compactMap { key, section in
-      CityConfiguration.stanza(key, section, entities: entities, fallback: fallback, hosts: &hosts, schemas: &schemas)
+    var tenants: [Stanza] = []
+    for (key, section) in root.stanzas("tenants") {
+      if let stanza = reader.stanza(key, section) { tenants.append(stanza) }
     }
+    self.tenants = tenants
     if tenants.isEmpty { root.note("tenants", expected: "one tenant at least") }
 
-    CityConfiguration.readRouting(root, tenants: tenants)
+    routing = RoutingRules(
+      reading: root, tenants: tenants.map { .init(id: $0.id, kind: $0.kind, isOpen: $0.state == .open) })
+    flags = FlagRules(reading: root.section("flags", required: false), tenants: tenants.map(\.id))
     limits = RateLimit.read(root.section("limits", required: false))
     let features = ModuleBinding.all.flatMap(\.features).map { ($0.name, $0.title) }
     plans = PlanCatalogue(
@@ -112,93 +102,5 @@ struct CityConfiguration: Sendable {
       features: Dictionary(features, uniquingKeysWith: { first, _ in first }))
     shares = ShareRules(reading: document, plans: plans.plans.map(\.id), tenants: tenants.map(\.id))
     try document.finish()
-  }
-
-  private static func stanza(
-    _ key: String, _ section: ConfigSection, entities: [String], fallback: Look, hosts: inout [String: String],
-    schemas: inout [String: String]
-  ) -> Stanza? {
-    let state = section.choice("state", Stanza.State.self, default: .open) ?? .open
-    let kinds = ModuleBinding.all.map(\.kind)
-    let kind = section.string("module", "one of \(kinds.joined(separator: ", "))") ?? ""
-    let binding = ModuleBinding.all.first { $0.kind == kind }
-    if binding == nil, state == .open, section.has("module") {
-      section.note("module", expected: "one of \(kinds.joined(separator: ", "))")
-    }
-    let name = section.localized("name")
-    let summary = section.localized("summary")
-    let look = look(section)
-    let host = host(section, "host")
-    if let host, let other = hosts.updateValue("\(section.path).host", forKey: host) {
-      section.note("host", expected: "a host of its own; \(other) has this one")
-    }
-    let entity = section.string("entity", "one of \(entities.joined(separator: ", "))") ?? ""
-    if !entity.isEmpty, !entities.contains(entity) {
-      section.note("entity", expected: "one of the entities: \(entities.joined(separator: ", "))")
-    }
-    _ = section.optionalString("database")
-    var make: (@Sendable (Tenant, TenantServices) -> any TenantModule)?
-    if let binding, state == .open {
-      make = binding.configure(section.sectionOrEmpty("settings"))
-    } else {
-      section.section("settings", required: false)?.leaveOpen()
-    }
-    let reserved = ["city", "id", "console", "www"]
-    guard let id = TenantID(key), !reserved.contains(key) else {
-      section.note(
-        "", found: "“\(key)”",
-        expected:
-          "2 to 32 lower-case letters, digits and single hyphens, a letter first, and none of \(reserved.joined(separator: ", "))"
-      )
-      return nil
-    }
-    let schema = schemaName(of: id)
-    if let other = schemas.updateValue(key, forKey: schema) {
-      section.note("", found: "“\(key)”", expected: "an id whose schema \(schema) is not that of \(other)")
-    }
-    return Stanza(
-      id: id, kind: kind, state: state, name: name ?? LocalizedText(ko: key), summary: summary ?? LocalizedText(ko: key),
-      host: host ?? "", entity: entity, look: look ?? fallback, binding: state == .open ? binding : nil, make: make)
-  }
-
-  /// Tenants' schemas have a prefix, so that none can take the name of a core schema.
-  static func schemaName(of id: TenantID) -> String { "t_" + id.text.replacing("-", with: "_") }
-
-  private static func look(_ section: ConfigSection) -> Look? {
-    guard let look = section.section("look") else { return nil }
-    let accent = look.value("accent", "a colour like \"#E8590C\"") { Colour($0) }
-    let mark = look.value("mark", "one character") { $0.count == 1 ? $0 : nil }
-    guard let accent, let mark else { return nil }
-    return Look(accent: accent, mark: mark)
-  }
-
-  private static func host(_ section: ConfigSection, _ key: String) -> String? {
-    section.value(key, "a host name like jeju.example.com") { text in
-      let labels = text.split(separator: ".", omittingEmptySubsequences: false)
-      let isName =
-        labels.count >= 2 && text.utf8.count <= 253
-        && labels.allSatisfy { label in
-          (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
-            && label.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }
-        }
-      return isName ? text : nil
-    }
-  }
-
-  private static func readRouting(_ root: ConfigSection, tenants: [Stanza]) {
-    for rule in root.list("routing", required: false) {
-      let to = rule.string("to", "a tenant") ?? ""
-      if !to.isEmpty, !tenants.contains(where: { $0.id.text == to }) {
-        rule.note("to", expected: "one of the tenants: \(tenants.map(\.id.text).joined(separator: ", "))")
-      }
-      guard let when = rule.section("when", required: false) else { continue }
-      _ = when.optionalString("goal")
-      if when.has("age") {
-        _ = when.value("age", "a comparison like \"<= 18\"") { text in
-          let parts = text.split(separator: " ")
-          return parts.count == 2 && ["<", "<=", ">", ">=", "="].contains(String(parts[0])) && Int(parts[1]) != nil ? text : nil
-        }
-      }
-    }
   }
 }

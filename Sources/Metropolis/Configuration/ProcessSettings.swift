@@ -38,12 +38,25 @@ struct ProcessSettings: Sendable {
     let isDevelopment = configuration.isDevelopment
     func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    databaseURL = value("DATABASE_URL")
-    if let url = databaseURL, !(url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") || url.contains("=")) {
-      mistakes.append("DATABASE_URL: found something else, expected postgresql://user:password@host:port/database")
+    let main = configuration.databases.first?.url?.name ?? "DATABASE_URL"
+    databaseURL = value(main)
+    if databaseURL == nil, configuration.databases.first?.url == nil, configuration.environment == .production {
+      mistakes.append("\(main): not set; production needs a server of its own")
     }
-    if databaseURL == nil, configuration.environment == .production {
-      mistakes.append("DATABASE_URL: not set; production needs a server of its own")
+    for database in configuration.databases {
+      let named: [(key: String, name: EnvironmentName?)] =
+        [("url", database.url), ("direct_url", database.directURL)] + database.replicas.map { ("replicas", $0) }
+      for (key, name) in named {
+        guard let name, value(name.name) == nil else { continue }
+        mistakes.append("\(name.name): not set; databases.\(database.name).\(key) names it")
+      }
+    }
+    let urls = Set(configuration.databases.flatMap { [$0.url, $0.directURL] + $0.replicas }.compactMap { $0?.name } + [main])
+    for name in urls.sorted() {
+      guard let url = value(name) else { continue }
+      if !(url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") || url.contains("=")) {
+        mistakes.append("\(name): found something else, expected postgresql://user:password@host:port/database")
+      }
     }
 
     var key: MasterKey?

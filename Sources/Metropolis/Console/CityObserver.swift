@@ -9,7 +9,7 @@ import Synchronization
 struct CityObserver: Sendable {
   struct TenantState: Sendable {
     let stanza: CityConfiguration.Stanza
-    /// Whether its database answers; `nil` for a tenant that is announced and has none.
+    /// Whether its server answers and has its schema; `nil` for a tenant that has none.
     let isHealthy: Bool?
     /// Different people of the last seven days; `nil` when that could not be counted.
     let people: Int?
@@ -29,12 +29,11 @@ struct CityObserver: Sendable {
   /// Counting people reads a week of the record store: once a minute is enough.
   private static let memory = Duration.seconds(60)
 
-  let stanzas: [CityConfiguration.Stanza]
-  let databases: [String: Database]
+  let servers: Servers
   let queue: JobQueue
   let relay: Relay
   let records: RecordsService
-  let history: ConfigurationHistory
+  let configurations: ConfigurationStore
   let clock: DomainClock
   private let people = Remembered()
 
@@ -43,26 +42,27 @@ struct CityObserver: Sendable {
   }
 
   init(
-    stanzas: [CityConfiguration.Stanza], databases: [String: Database], queue: JobQueue, relay: Relay, records: RecordsService,
-    history: ConfigurationHistory, clock: DomainClock
+    servers: Servers, queue: JobQueue, relay: Relay, records: RecordsService,
+    configurations: ConfigurationStore, clock: DomainClock
   ) {
-    (self.stanzas, self.databases, self.queue, self.relay) = (stanzas, databases, queue, relay)
-    (self.records, self.history, self.clock) = (records, history, clock)
+    (self.servers, self.queue, self.relay) = (servers, queue, relay)
+    (self.records, self.configurations, self.clock) = (records, configurations, clock)
   }
 
-  func snapshot() async -> Snapshot {
+  func snapshot(of stanzas: [CityConfiguration.Stanza]) async -> Snapshot {
     async let health = health()
     async let people = activePeople()
     async let jobs = CityObserver.within { try await queue.depth().sorted { ($0.queue, $0.state) < ($1.queue, $1.state) } }
     async let outboxes = CityObserver.within { await relay.backlogs() }
     async let runs = CityObserver.within { try await queue.lastRuns() }
-    async let versions = CityObserver.within { try await history.versions(limit: 10) }
+    async let versions = CityObserver.within { try await configurations.versions(limit: 10).map { ($0.number, $0.applied) } }
     let (alive, counted) = (await health, await people)
     let tenants = stanzas.map { stanza in
-      let isOpen = stanza.state == .open
+      let isRunning = stanza.state.hasSchema
       return TenantState(
-        stanza: stanza, isHealthy: isOpen ? (alive[stanza.schema.name] ?? false) : nil,
-        people: isOpen ? counted.map { $0[stanza.id.text] ?? 0 } : nil)
+        stanza: stanza,
+        isHealthy: isRunning ? (alive[stanza.database]?.contains(stanza.schema.name) ?? false) : nil,
+        people: isRunning ? counted.map { $0[stanza.id.text] ?? 0 } : nil)
     }
     let waiting = await outboxes ?? []
     let states = await jobs
@@ -79,13 +79,11 @@ struct CityObserver: Sendable {
     return (try await queue.dead(limit: limit), await events)
   }
 
-  private func health() async -> [String: Bool] {
-    await withTaskGroup(of: (String, Bool).self) { group in
-      for stanza in stanzas {
-        guard stanza.state == .open, let database = databases[stanza.schema.name] else { continue }
-        group.addTask {
-          (stanza.schema.name, await CityObserver.within { _ = try await database.query("SELECT 1") } != nil)
-        }
+  /// Of each server that answers, the schemas it has: one question, however many tenants live there.
+  private func health() async -> [String: Set<String>] {
+    await withTaskGroup(of: (String, Set<String>?).self) { group in
+      for server in servers.all {
+        group.addTask { (server.name, await CityObserver.within { try await server.schemas() }) }
       }
       return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
     }

@@ -37,9 +37,11 @@ extension Console {
   // MARK: Overview
 
   private func overview(_ visit: Visit) async throws -> Answer {
-    let snapshot = await observer.snapshot()
-    return .page(json: CityView(snapshot, visit: visit)) {
-      Page("city.console-city", title: visit.text("city.console.overview.title"), CityModel(snapshot, visit).values)
+    let snapshot = await observer.snapshot(of: stanzas)
+    return .page(json: CityView(snapshot, flags: flags.rules, visit: visit)) {
+      Page(
+        "city.console-city", title: visit.text("city.console.overview.title"),
+        CityModel(snapshot, visit).values.merging(flagsModel(visit)) { $1 })
     }
   }
 

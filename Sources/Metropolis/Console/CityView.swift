@@ -41,10 +41,12 @@ struct CityView: Encodable, Sendable {
   let jobs: [Jobs]?
   let outboxes: [Outbox]
   let timetable: [Run]?
+  let flags: [FlagView]
   let configurations: [Version]?
   let deadLetters: Int
 
-  init(_ snapshot: CityObserver.Snapshot, visit: Visit) {
+  init(_ snapshot: CityObserver.Snapshot, flags: FlagRules, visit: Visit) {
+    self.flags = flags.flags.map { FlagView($0) }
     tenants = snapshot.tenants.map { tenant in
       let stanza = tenant.stanza
       return Tenant(
@@ -81,6 +83,7 @@ struct CityView: Encodable, Sendable {
       "outboxes",
       .array(.object([("schema", .string), ("waiting?", .integer), ("dead?", .integer), ("oldest?", .instant)]))
     ),
+    ("flags", .array(FlagView.shape)),
     ("timetable?", .array(.object([("name", .string), ("tick", .instant), ("started", .instant)]))),
     ("configurations?", .array(.object([("version", .integer), ("applied", .instant)]))), ("deadLetters", .integer),
   ])

@@ -11,12 +11,14 @@ import Web
 struct Console: Sendable {
   let identity: IdentityService
   let observer: CityObserver
-  /// The ids of all tenants, announced ones too, in the order of the file.
-  let tenants: [String]
+  let flags: LiveFlags
+  /// Of the configuration there is now, whatever their state.
+  let stanzas: [CityConfiguration.Stanza]
 
-  var routes: [SiteRouter.Route] {
-    (Console.homeEndpoints + Console.cityEndpoints + Console.staffEndpoints).map { SiteRouter.Route($0, of: self) }
-  }
+  var tenants: [String] { stanzas.map(\.id.text) }
+
+  /// Its owner is the console of the configuration there is when a request comes.
+  static let routes = (homeEndpoints + cityEndpoints + flagEndpoints + staffEndpoints).map { SiteRouter.Route($0) }
 
   /// Only who runs the city.
   static let cityOperator = EndpointRules.Access.role("operator@\(StaffPost.city)")

@@ -47,14 +47,14 @@ struct Portal: Sendable {
   }
 
   private func home(_ visit: Visit) -> Answer {
-    let services = visit.cities.tenants.map { site in
+    let services = visit.cities.listed.map { site in
       Services.Service(
         id: site.id, kind: site.kind, name: site.name(visit.language), summary: site.summary(visit.language),
         url: site.origin.url(), open: !announced.contains(site.id))
     }
     var groups: [[String: any Sendable]] = []
     for kind in ["town", "prep", "kculture"] {
-      let tiles = visit.cities.tenants.filter { $0.kind == kind }.map { site -> [String: any Sendable] in
+      let tiles = visit.cities.listed.filter { $0.kind == kind }.map { site -> [String: any Sendable] in
         [
           "id": site.id, "mark": site.look.mark, "name": site.name(visit.language), "summary": site.summary(visit.language),
           "url": site.origin.url(), "soon": announced.contains(site.id),

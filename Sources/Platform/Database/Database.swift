@@ -11,28 +11,32 @@ public final class Database: SQLExecutor, Sendable {
   /// Whom it connects as, and where.
   public let settings: ConnectionSettings
 
-  private let id: PoolID
-  private let loop: DatabaseLoop
+  let handle: PoolHandle
+  let loop: DatabaseLoop
   private let statusBox = StatusBox()
 
   /// Makes the handle. The first connection is opened when one is needed.
   public init(
-    _ settings: ConnectionSettings, pool: PoolSettings = PoolSettings(), name: String, logger: Logger, loop: DatabaseLoop
+    _ settings: ConnectionSettings, pool: PoolSettings = PoolSettings(), name: String,
+    logger: Logger, loop: DatabaseLoop
   ) {
     self.name = name
     self.settings = settings
     self.loop = loop
-    id = loop.makeID()
+    handle = PoolHandle(id: loop.makeID())
     let configuration = PoolConfiguration(
-      id: id, name: name, settings: settings, pool: pool, logger: logger, status: statusBox)
-    loop.inbox.post(.open(id, configuration))
+      handle: handle, name: name, settings: settings, pool: pool, logger: logger, status: statusBox)
+    loop.inbox.post(.open(configuration))
   }
 
-  deinit { loop.inbox.post(.close(id, completion: {})) }
+  deinit { loop.inbox.post(.close(handle, completion: {})) }
 
   /// Runs one statement in a transaction of its own.
   /// - Throws: ``DatabaseError``.
-  public func query(_ sql: SQL) async throws -> Rows { try await perform(sql, as: .autocommit) }
+  public func query(_ sql: SQL) async throws -> Rows {
+    if let reason = sql.refusal(inTransaction: false) { throw refuse(sql, reason) }
+    return try await perform(Request(sql, as: .autocommit))
+  }
 
   /// Runs `body` within a transaction: commits when it returns, rolls back when it throws.
   ///
@@ -43,16 +47,21 @@ public final class Database: SQLExecutor, Sendable {
   /// - Throws: what `body` throws, or ``DatabaseError``; of kind ``DatabaseError/Kind/outcomeUnknown`` when the
   ///   connection broke during COMMIT.
   public func transaction<R: Sendable>(
-    _ isolation: Isolation = .readCommitted, attempts: Int = 3, _ body: @Sendable (Transaction) async throws -> R
+    _ isolation: Isolation = .readCommitted, attempts: Int = 3,
+    _ body: @Sendable (Transaction) async throws -> R
   ) async throws -> R {
     var attempt = 1
     while true {
       do {
         return try await attemptTransaction(isolation, body)
-      } catch let error as DatabaseError where error.isRetryable && attempt < attempts && !Task.isCancelled {
+      } catch let error as DatabaseError
+        where error.isRetryable && attempt < attempts && !Task.isCancelled
+      {
         // Scattered, so that those who met do not meet again.
-        try? await Task.sleep(for: .milliseconds(Double.random(in: 1...10) * Double(1 << min(attempt, 8))))
+        try? await Task.sleep(
+          for: .milliseconds(Double.random(in: 1...10) * Double(1 << min(attempt, 8))))
         attempt += 1
+        loop.inbox.post(.didRetry(handle))
       }
     }
   }
@@ -62,12 +71,13 @@ public final class Database: SQLExecutor, Sendable {
   /// A notification says "look" and nothing more; several may come as one. There is one after each time the connection was
   /// made, too, for what was missed. The stream ends when the database is closed.
   public func listen(on channel: String) -> AsyncStream<Void> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let subscription = Subscription(id: loop.makeID(), channel: channel, continuation: continuation)
-    continuation.onTermination = { [inbox = loop.inbox, id] _ in
-      inbox.post(.unsubscribe(id, id: subscription.id, channel: channel))
+    continuation.onTermination = { [inbox = loop.inbox, handle] _ in
+      inbox.post(.unsubscribe(handle, id: subscription.id, channel: channel))
     }
-    if !loop.inbox.post(.subscribe(id, subscription)) { continuation.finish() }
+    if !loop.inbox.post(.subscribe(handle, subscription)) { continuation.finish() }
     return stream
   }
 
@@ -77,15 +87,16 @@ public final class Database: SQLExecutor, Sendable {
   /// Refuses new work, waits until what is under way has ended (ten seconds at most), and closes the connections.
   public func close() async {
     await withCheckedContinuation { continuation in
-      if !loop.inbox.post(.close(id, completion: { continuation.resume() })) { continuation.resume() }
+      if !loop.inbox.post(.close(handle, completion: { continuation.resume() })) {
+        continuation.resume()
+      }
     }
   }
 
   private func attemptTransaction<R: Sendable>(
     _ isolation: Isolation, _ body: @Sendable (Transaction) async throws -> R
   ) async throws -> R {
-    let lease = loop.makeID()
-    _ = try await perform(isolation.begin, as: .begin(lease))
+    let lease = Lease(isolation)
     let scope = TransactionScope(database: self, lease: lease)
     do {
       let result = try await body(Transaction(scope: scope))
@@ -97,49 +108,46 @@ public final class Database: SQLExecutor, Sendable {
       if scope.isOpen {
         _ = scope.end()
         // When it fails the connection is closed, and the server rolls back.
-        _ = try? await perform("ROLLBACK", as: .end(lease, commits: false), isCancellable: false)
+        if scope.hasBegun {
+          _ = try? await send(Request("ROLLBACK", as: .end(lease, commits: false)))
+        }
       }
       throw error
     }
   }
 
-  private func commit(_ lease: LeaseID, _ scope: TransactionScope) async throws {
-    let answer = try await perform("COMMIT", as: .end(lease, commits: true), isCancellable: false)
+  private func commit(_ lease: Lease, _ scope: TransactionScope) async throws {
+    guard scope.hasBegun else { return }
+    let answer = try await send(Request("COMMIT", as: .end(lease, commits: true)))
     // COMMIT of a transaction in which a statement has failed succeeds, and rolls back.
-    guard answer.result.commandTag == "COMMIT" else {
-      throw scope.failure
-        ?? DatabaseError(
-          .server(.inFailedTransaction), database: name,
-          explanation: "a statement of the transaction had failed; COMMIT rolled it back")
-    }
+    guard answer.result.commandTag == "ROLLBACK" else { return }
+    throw scope.failure
+      ?? DatabaseError(
+        .server(.inFailedTransaction), database: name,
+        explanation: "a statement of the transaction had failed; COMMIT rolled it back")
   }
 
-  /// Sends a statement to the loop and waits for its answer.
-  func perform(
-    _ sql: SQL, as role: Request.Role, form: Request.Form = .prepared, isCancellable: Bool = true
-  ) async throws -> Rows {
-    guard isCancellable else { return try await send(sql, loop.makeID(), role, form) {}.get() }
+  /// Sends a request to the loop and waits for its answer. Cancelling the task cancels the request.
+  func perform(_ request: Request) async throws -> Rows {
     guard !Task.isCancelled else { throw DatabaseError(.cancelled, database: name) }
-    let request = loop.makeID()
-    let cancel: @Sendable () -> Void = { [inbox = loop.inbox, id] in inbox.post(.cancel(id, request)) }
-    let outcome = await withTaskCancellationHandler {
-      // A cancel that came before the request is not remembered, so it is looked for again behind it.
-      await send(sql, request, role, form) { if Task.isCancelled { cancel() } }
+    return try await withTaskCancellationHandler {
+      try await send(request)
     } onCancel: {
-      cancel()
+      loop.inbox.post(.cancel(handle, request))
     }
-    return try outcome.get()
   }
 
-  private func send(
-    _ sql: SQL, _ request: RequestID, _ role: Request.Role, _ form: Request.Form, didSend: () -> Void
-  ) async -> Result<Rows, DatabaseError> {
-    await withCheckedContinuation { continuation in
-      let isAccepted = loop.inbox.post(
-        .submit(
-          id, Request(id: request, sql: sql, role: role, form: form, completion: { continuation.resume(returning: $0) })))
-      guard isAccepted else { return continuation.resume(returning: .failure(DatabaseError(.closed, database: name))) }
-      didSend()
+  private func send(_ request: Request) async throws -> Rows {
+    try await withUnsafeThrowingContinuation { continuation in
+      request.waits(with: continuation)
+      guard !loop.inbox.post(.submit(handle, request)) else { return }
+      request.finish(.failure(DatabaseError(.closed, database: name)))
     }
+  }
+
+  func refuse(_ sql: SQL, _ reason: String) -> DatabaseError {
+    var error = DatabaseError(.unsupported, database: name, explanation: reason)
+    error.statement = sql.text
+    return error
   }
 }

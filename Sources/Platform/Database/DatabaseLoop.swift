@@ -30,26 +30,39 @@ public final class DatabaseLoop: Sendable {
   func makeID() -> UInt64 { lastID.add(1, ordering: .relaxed).newValue }
 }
 
+/// A pool as callers know it.
+///
+/// Unchecked: the pool is the loop's; other threads only pass this on.
+final class PoolHandle: @unchecked Sendable {
+  let id: PoolID
+  var pool: Pool?
+  init(id: PoolID) { self.id = id }
+}
+
 enum Command: Sendable {
-  case open(PoolID, PoolConfiguration)
-  case submit(PoolID, Request)
-  case cancel(PoolID, RequestID)
+  case open(PoolConfiguration)
+  case submit(PoolHandle, Request)
+  case cancel(PoolHandle, Request)
   /// The cancel request has reached the server, or can't.
-  case didSendCancel(PoolID, ConnectionID)
-  case subscribe(PoolID, Subscription)
-  case unsubscribe(PoolID, id: UInt64, channel: String)
-  case close(PoolID, completion: @Sendable () -> Void)
+  case didSendCancel(PoolHandle, ConnectionID)
+  /// A transaction is run again.
+  case didRetry(PoolHandle)
+  /// The other end of a COPY has done its part.
+  case copy(CopySession)
+  case subscribe(PoolHandle, Subscription)
+  case unsubscribe(PoolHandle, id: UInt64, channel: String)
+  case close(PoolHandle, completion: @Sendable () -> Void)
 }
 
 /// What waits for the loop.
 final class Inbox: Sendable {
   private struct State {
     var commands: [Command] = []
-    var isSignalled = false
+    var isAsleep = false
     var isStopped = false
   }
 
-  /// Readable when something waits.
+  /// Readable when something waits for a loop that is asleep.
   let wakeup: Int32
   private let state = Mutex(State())
 
@@ -63,19 +76,27 @@ final class Inbox: Sendable {
   /// - Returns: `false` when the loop has been stopped and will not see the command.
   @discardableResult
   func post(_ command: Command) -> Bool {
-    let (isAccepted, mustSignal) = state.withLock { state in
+    let (isAccepted, mustWake) = state.withLock { state in
       guard !state.isStopped else { return (false, false) }
       state.commands.append(command)
-      defer { state.isSignalled = true }
-      return (true, !state.isSignalled)
+      defer { state.isAsleep = false }
+      return (true, state.isAsleep)
     }
-    if mustSignal { signal() }
+    if mustWake { wakeUp() }
     return isAccepted
   }
 
   func stop() {
     state.withLock { $0.isStopped = true }
-    signal()
+    wakeUp()
+  }
+
+  /// - Returns: whether nothing waits. If so, the next command wakes the loop.
+  func prepareToSleep() -> Bool {
+    state.withLock { state in
+      state.isAsleep = state.commands.isEmpty && !state.isStopped
+      return state.isAsleep
+    }
   }
 
   /// Moves what waits into `commands`, which comes empty and lends its storage.
@@ -83,7 +104,7 @@ final class Inbox: Sendable {
   func take(into commands: inout [Command]) -> Bool {
     state.withLock { state in
       swap(&commands, &state.commands)
-      state.isSignalled = false
+      state.isAsleep = false
       return state.isStopped
     }
   }
@@ -93,7 +114,7 @@ final class Inbox: Sendable {
     _ = read(wakeup, &count, 8)
   }
 
-  private func signal() {
+  func wakeUp() {
     var one: UInt64 = 1
     _ = write(wakeup, &one, 8)
   }

@@ -11,6 +11,8 @@ public final class EmbeddedServer: Sendable {
   public struct Tuning: Sendable {
     public var sharedBuffersMegabytes = 64
     public var connections = 100
+    /// The write-ahead log grows to this before a checkpoint is forced.
+    public var logMegabytes = 1_024
     /// Whether a COMMIT is on the disk when it returns. Only tests do without.
     public var isDurable = true
     public init() {}
@@ -22,6 +24,9 @@ public final class EmbeddedServer: Sendable {
   public var ownsProcess: Bool { process != nil }
   /// The server's process number.
   public let pid: Int32
+
+  /// Its processes: they run on this machine, under our user or with us as root.
+  public var processes: BackendProcesses { BackendProcesses(postmaster: pid) }
 
   private let process: ChildProcess?
   private let logger: Logger
@@ -142,11 +147,24 @@ public final class EmbeddedServer: Sendable {
     guard exit == .code(0) else {
       throw EmbeddedServerError.failed("initdb ended with \(exit); \(files.lastFaults); see \(files.log)")
     }
+    if isDurable { try await compressLog(of: unfinished, user, binaries) }
     // An empty folder left from before would be in the way.
     rmdir(files.cluster)
     guard rename(unfinished, files.cluster) == 0 else {
       throw EmbeddedServerError.failed("could not make \(files.cluster): \(String(cString: strerror(errno)))")
     }
+  }
+
+  /// Full pages in the write-ahead log by LZ4, if the server was built with it: a server that wasn't would not start. Noted in
+  /// the cluster once, so that no later start has to ask.
+  private static func compressLog(of cluster: String, _ user: ServerUser, _ binaries: ServerBinaries) async throws {
+    let question = [binaries.postgres, "-D", cluster, "-C", "wal_compression", "-c", "wal_compression=lz4"]
+    guard try await ChildProcess.run(user.command(question)) == .code(0),
+      let file = FileHandle(forWritingAtPath: "\(cluster)/postgresql.conf")
+    else { return }
+    defer { try? file.close() }
+    try file.seekToEnd()
+    try file.write(contentsOf: Data("wal_compression = lz4\n".utf8))
   }
 
   private static func start(
@@ -175,6 +193,9 @@ public final class EmbeddedServer: Sendable {
       "shared_buffers=\(tuning.sharedBuffersMegabytes)MB", "max_connections=\(tuning.connections)",
       // Many schemas: a migration or a dump locks many tables at once.
       "max_locks_per_transaction=256", "jit=off",
+      // One connection, one process: what bounds a tenant's connections bounds what it takes of the processors.
+      "max_parallel_workers_per_gather=0", "max_wal_size=\(tuning.logMegabytes)MB",
+      "autovacuum=on", "autovacuum_naptime=1min", "autovacuum_max_workers=3",
       "timezone=UTC", "log_timezone=UTC",
       // The log quotes no rows and no parameters.
       "log_error_verbosity=terse", "log_min_error_statement=panic", "log_parameter_max_length_on_error=0",

@@ -15,7 +15,9 @@ final class EventLoop {
   private var connections: [UInt64: Connection] = [:]
   private var lastToken: UInt64 = 0
   private var alarms = AlarmQueue()
-  private var changed: [PoolID] = []
+  private var changed: [Pool] = []
+  private var dirty: [Connection] = []
+  private var budgets: [ConnectionBudget] = []
 
   init(inbox: Inbox) {
     self.inbox = inbox
@@ -31,17 +33,27 @@ final class EventLoop {
     var events = [epoll_event](repeating: epoll_event(), count: 128)
     var commands: [Command] = []
     while true {
-      let ready = epoll_wait(epoll, &events, Int32(events.count), millisecondsToNextAlarm)
+      // What is posted while the loop is awake needs no wake-up.
+      let ready = epoll_wait(
+        epoll, &events, Int32(events.count), inbox.prepareToSleep() ? millisecondsToNextAlarm : 0)
       now = .now
       for index in 0..<max(0, Int(ready)) {
         // A connection that an earlier event of this batch has closed is no longer found by its token.
         let token = events[index].data.u64
-        if token == 0 { inbox.acknowledge() } else { connections[token]?.handle(events: events[index].events) }
+        if token == 0 {
+          inbox.acknowledge()
+        } else {
+          connections[token]?.handle(events: events[index].events)
+        }
       }
       let isStopped = inbox.take(into: &commands)
       for command in commands { perform(command) }
       commands.removeAll(keepingCapacity: true)
       while let pool = alarms.popDue(at: now) { pools[pool]?.tick() }
+      serveBudgets()
+      // Before what is sent can have an effect, the status tells of it.
+      publish()
+      send()
       publish()
       if isStopped { break }
     }
@@ -51,25 +63,29 @@ final class EventLoop {
 
   private func perform(_ command: Command) {
     switch command {
-    case .open(let id, let configuration): pools[id] = Pool(id: id, configuration: configuration, loop: self)
-    case .submit(let id, let request):
-      guard let pool = pools[id] else { return request.completion(.failure(DatabaseError(.closed))) }
+    case .open(let configuration):
+      let pool = Pool(configuration: configuration, loop: self)
+      configuration.handle.pool = pool
+      pools[configuration.id] = pool
+    case .submit(let handle, let request):
+      guard let pool = handle.pool else { return request.finish(.failure(DatabaseError(.closed))) }
       pool.submit(request)
-    case .cancel(let id, let request): pools[id]?.cancel(request)
-    case .didSendCancel(let id, let connection): pools[id]?.didSendCancel(for: connection)
-    case .subscribe(let id, let subscription):
-      guard let pool = pools[id] else { return subscription.continuation.finish() }
+    case .cancel(let handle, let request): handle.pool?.cancel(request)
+    case .didSendCancel(let handle, let connection): handle.pool?.didSendCancel(for: connection)
+    case .didRetry(let handle): handle.pool?.didRetry()
+    case .copy(let session): session.proceed()
+    case .subscribe(let handle, let subscription):
+      guard let pool = handle.pool else { return subscription.continuation.finish() }
       pool.subscribe(subscription)
-    case .unsubscribe(let id, let subscription, let channel): pools[id]?.unsubscribe(subscription, from: channel)
-    case .close(let id, let completion):
-      guard let pool = pools[id] else { return completion() }
+    case .unsubscribe(let handle, let subscription, let channel):
+      handle.pool?.unsubscribe(subscription, from: channel)
+    case .close(let handle, let completion):
+      guard let pool = handle.pool else { return completion() }
       pool.close(completion)
     }
   }
 
   // MARK: For pools
-
-  func post(_ command: Command) { inbox.post(command) }
 
   /// For work on other threads that reports back.
   var poster: @Sendable (Command) -> Void { { [inbox] in inbox.post($0) } }
@@ -78,16 +94,49 @@ final class EventLoop {
   func wake(_ pool: PoolID, at time: Time) { alarms.set(pool, at: time) }
 
   /// The pool's status is to be published at the end of this turn.
-  func didChange(_ pool: PoolID) { if changed.last != pool { changed.append(pool) } }
+  func didChange(_ pool: Pool) {
+    guard !pool.isChanged else { return }
+    pool.isChanged = true
+    changed.append(pool)
+  }
 
-  func remove(_ pool: PoolID) { pools[pool] = nil }
+  func remove(_ handle: PoolHandle) {
+    handle.pool = nil
+    pools[handle.id] = nil
+  }
 
   private func publish() {
-    for id in changed { pools[id]?.publish() }
+    for pool in changed {
+      pool.isChanged = false
+      pool.publish()
+    }
     changed.removeAll(keepingCapacity: true)
   }
 
+  /// Each budget comes to its turn once; what that brings about is served in the next.
+  func serveLater(_ budget: ConnectionBudget) { budgets.append(budget) }
+
+  private func serveBudgets() {
+    guard !budgets.isEmpty else { return }
+    let due = budgets
+    budgets = []
+    for budget in due { budget.serve(now: now) }
+    if !budgets.isEmpty { inbox.wakeUp() }
+  }
+
   // MARK: For connections
+
+  func sendLater(_ connection: Connection) { dirty.append(connection) }
+
+  private func send() {
+    // Sending may fail, and what comes of that may be sent too. Each adds itself once until it has sent.
+    var index = 0
+    while index < dirty.count {
+      dirty[index].sendQueued()
+      index += 1
+    }
+    dirty.removeAll(keepingCapacity: true)
+  }
 
   func register(_ connection: Connection) -> UInt64 {
     lastToken += 1
@@ -111,54 +160,8 @@ final class EventLoop {
     let wait = next - .now
     guard wait > .zero else { return 0 }
     // Rounded up, else the last part of a millisecond would be spent in empty turns.
-    return Int32(clamping: (wait.components.seconds * 1_000) + wait.components.attoseconds / 1_000_000_000_000_000 + 1)
-  }
-}
-
-/// The next alarm of each pool: a binary heap. An entry that an earlier one has replaced stays and is passed over.
-struct AlarmQueue {
-  typealias Time = ContinuousClock.Instant
-  private var heap: [(time: Time, pool: PoolID)] = []
-  private var current: [PoolID: Time] = [:]
-
-  var next: Time? { heap.first?.time }
-
-  /// Keeps an alarm that comes earlier.
-  mutating func set(_ pool: PoolID, at time: Time) {
-    if let set = current[pool], set <= time { return }
-    current[pool] = time
-    heap.append((time, pool))
-    var child = heap.count - 1
-    while child > 0, heap[child].time < heap[(child - 1) / 2].time {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  /// Takes out a pool whose alarm has come.
-  mutating func popDue(at now: Time) -> PoolID? {
-    while let first = heap.first, first.time <= now {
-      removeFirst()
-      if current[first.pool] == first.time {
-        current[first.pool] = nil
-        return first.pool
-      }
-    }
-    return nil
-  }
-
-  private mutating func removeFirst() {
-    heap.swapAt(0, heap.count - 1)
-    heap.removeLast()
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].time < heap[least].time {
-        least = child
-      }
-      guard least != parent else { return }
-      heap.swapAt(parent, least)
-      parent = least
-    }
+    return Int32(
+      clamping: (wait.components.seconds * 1_000) + wait.components.attoseconds
+        / 1_000_000_000_000_000 + 1)
   }
 }

@@ -11,6 +11,7 @@ struct Subscription: Sendable {
 /// The connection of a ``Database`` that listens, for all its channels. It comes back when it breaks, and after every
 /// LISTEN tells the subscribers to look: what was notified in between is lost.
 final class Listener: ConnectionOwner {
+  private unowned let pool: Pool
   private let configuration: PoolConfiguration
   private unowned let loop: EventLoop
   private let backoff = Backoff()
@@ -19,17 +20,20 @@ final class Listener: ConnectionOwner {
   /// The channels the server is known to notify us of.
   private var heard: Set<String> = []
   /// The channel each LISTEN under way is for.
-  private var starting: [RequestID: String] = [:]
+  private var starting: [ObjectIdentifier: String] = [:]
   private var failures = 0
   private var retryAt: ContinuousClock.Instant?
-  private var lastID: UInt64 = 0
+  private let meter = Meter()
 
-  init(configuration: PoolConfiguration, loop: EventLoop) {
-    self.configuration = configuration
-    self.loop = loop
+  init(pool: Pool) {
+    self.pool = pool
+    configuration = pool.configuration.listening
+    loop = pool.loop
   }
 
-  var deadline: ContinuousClock.Instant? { [retryAt, connection?.deadline].compactMap(\.self).min() }
+  var deadline: ContinuousClock.Instant? {
+    [retryAt, connection?.deadline].compactMap(\.self).min()
+  }
 
   func add(_ subscription: Subscription) {
     subscriptions[subscription.channel, default: [:]][subscription.id] = subscription.continuation
@@ -64,35 +68,47 @@ final class Listener: ConnectionOwner {
   func shutDown() {
     disconnect()
     retryAt = nil
-    for continuations in subscriptions.values { for continuation in continuations.values { continuation.finish() } }
+    for continuations in subscriptions.values {
+      for continuation in continuations.values { continuation.finish() }
+    }
     subscriptions = [:]
   }
 
   private func connect() {
-    lastID += 1
-    guard let connection = Connection(id: lastID, configuration: configuration, loop: loop, owner: self) else { return retry() }
+    // Ids of a pool's connections begin at 1.
+    guard
+      let connection = Connection(
+        id: 0, configuration: configuration, loop: loop, meter: meter, owner: self)
+    else {
+      return retry()
+    }
     self.connection = connection
+    configuration.pool.budget?.takeAnyhow(for: pool)
     if let deadline = connection.deadline { loop.wake(configuration.id, at: deadline) }
     // In line until the connection is open.
     for channel in subscriptions.keys { listen(on: channel) }
   }
 
   private func disconnect() {
-    connection?.close()
-    connection = nil
+    if let connection {
+      self.connection = nil
+      connection.close()
+      configuration.pool.budget?.giveBack(pool)
+    }
     heard = []
     starting = [:]
   }
 
   private func listen(on channel: String) {
-    starting[lastID + 1] = channel
-    send("LISTEN \(Quoting.identifier(channel))")
+    let request = send("LISTEN \(Quoting.identifier(channel))")
+    starting[request.id] = channel
   }
 
-  private func send(_ text: String) {
-    lastID += 1
-    connection?.enqueue(
-      Request(id: lastID, sql: SQL(trusted: text), role: .autocommit, form: .script, completion: { _ in }))
+  @discardableResult
+  private func send(_ text: String) -> Request {
+    let request = Request(SQL(trusted: text), as: .autocommit, form: .script)
+    connection?.enqueue(request)
+    return request
   }
 
   private func retry() {
@@ -118,12 +134,19 @@ final class Listener: ConnectionOwner {
 
   func connection(_ connection: Connection, didFinish request: Request, succeeded: Bool) {
     guard let channel = starting.removeValue(forKey: request.id), succeeded else { return }
-    guard subscriptions[channel] != nil else { return send("UNLISTEN \(Quoting.identifier(channel))") }
+    guard subscriptions[channel] != nil else {
+      send("UNLISTEN \(Quoting.identifier(channel))")
+      return
+    }
     heard.insert(channel)
     look(channel)
   }
 
-  func connectionDidClose(_ connection: Connection) {
+  func connectionWillCancel(_ connection: Connection) {}
+
+  func connectionDidSettle(_ connection: Connection) {}
+
+  func connectionDidClose(_ connection: Connection, unsent: [Request]) {
     disconnect()
     retry()
   }

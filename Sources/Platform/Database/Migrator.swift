@@ -101,11 +101,15 @@ public struct Migrator: Sendable {
   private func apply(_ migration: Migration, of plan: MigrationPlan, _ transaction: Transaction) async throws {
     let script = plan.script(of: migration)
     let before = try await transactionID(transaction)
-    do {
-      try await transaction.run(script: script)
-    } catch let error as DatabaseError where !error.isUnavailable && error.kind != .cancelled {
-      let line = error.position.map { MigrationPlan.line(of: $0, in: script) }
-      throw MigrationError.failed(schema: plan.schema, file: migration.file, line: line, cause: error)
+    // One by one, since the server says where a fault of syntax is, and nothing of where any other is.
+    for statement in SQLScript.statements(of: script) ?? [.init(text: script, line: 1)] {
+      do {
+        try await transaction.run(script: statement.text)
+      } catch let error as DatabaseError where !error.isUnavailable && error.kind != .cancelled {
+        let within = error.position.map { MigrationPlan.line(of: $0, in: statement.text) } ?? 1
+        throw MigrationError.failed(
+          schema: plan.schema, file: migration.file, line: statement.line + within - 1, cause: error)
+      }
     }
     guard try await transactionID(transaction) == before else {
       throw MigrationError.invalidFile(

@@ -9,70 +9,132 @@ final class StatusBox: Sendable {
 }
 
 /// Carries out what ``PoolState`` decides.
-final class Pool: ConnectionOwner {
-  private let id: PoolID
-  private let configuration: PoolConfiguration
-  private unowned let loop: EventLoop
-  private var state: PoolState<Request>
-  private var connections: [ConnectionID: Connection] = [:]
-  private var leases: [LeaseID: ConnectionID] = [:]
+final class Pool {
+  /// What waits for a connection.
+  enum Job: Identifiable {
+    case statement(Request)
+    case lease(Lease)
+
+    var id: ObjectIdentifier {
+      switch self {
+      case .statement(let request): ObjectIdentifier(request)
+      case .lease(let lease): ObjectIdentifier(lease)
+      }
+    }
+
+    var demand: PoolState<Job>.Demand {
+      if case .lease = self { return .exclusive }
+      return .shared
+    }
+  }
+
+  let id: PoolID
+  let configuration: PoolConfiguration
+  unowned let loop: EventLoop
+  let meter = Meter()
+  var state: PoolState<Job>
+  private var connections: [Connection] = []
   private var listener: Listener?
-  private var counters = PoolStatus()
   private var closeCompletions: [@Sendable () -> Void] = []
   private var closeDeadline: ContinuousClock.Instant?
+  private var isSettling = false
+  /// Its status is to be published.
+  var isChanged = false
   /// Why no connection could be made, since one could for the last time.
-  private var failure: String?
+  var failure: String?
 
-  init(id: PoolID, configuration: PoolConfiguration, loop: EventLoop) {
-    self.id = id
+  init(configuration: PoolConfiguration, loop: EventLoop) {
+    id = configuration.id
     self.configuration = configuration
     self.loop = loop
     state = PoolState(limits: configuration.pool)
+    meter.didChange = { [unowned self] in self.loop.didChange(self) }
+    configuration.pool.budget?.join(self, loop: loop)
   }
 
   // MARK: Commands
 
   func submit(_ request: Request) {
-    counters.statements += 1
-    loop.didChange(id)
+    meter.status.statements += 1
+    loop.didChange(self)
+    request.submittedAt = loop.now
+    if request.isCancelled { return fail(request, .cancelled) }
     switch request.role {
-    case .autocommit, .begin:
-      let action = state.submit(request, now: loop.now)
-      perform(action)
-      if case .run? = action { return }
-      scheduleTick()
-    case .within(let lease), .end(let lease, _):
-      guard let connection = leases[lease].flatMap({ connections[$0] }) else {
-        return fail(request, .connectionLost, "the transaction's connection is gone")
+    case .autocommit:
+      state.submit(.statement(request), .shared, now: loop.now)
+      settle()
+    case .within(let lease): submit(request, within: lease)
+    case .end(let lease, _): end(lease, with: request)
+    }
+  }
+
+  private func submit(_ request: Request, within lease: Lease) {
+    switch lease.phase {
+    case .fresh:
+      lease.phase = .waiting
+      lease.pending.append(request)
+      state.submit(.lease(lease), .exclusive, now: loop.now)
+      settle()
+    case .waiting: lease.pending.append(request)
+    case .held(let connection): connection.enqueue(request)
+    case .lost: fail(request, .connectionLost, "the transaction's connection is gone")
+    }
+  }
+
+  private func end(_ lease: Lease, with request: Request) {
+    switch lease.phase {
+    case .fresh: request.finish(.success(.empty))
+    case .waiting:
+      // Its statements were left behind by a body that has ended.
+      _ = state.withdraw(ObjectIdentifier(lease), now: loop.now)
+      lease.phase = .fresh
+      for left in lease.pending.removeAll() { fail(left, .closed) }
+      request.finish(.success(.empty))
+      settle()
+    case .held(let connection): connection.enqueue(request)
+    case .lost: fail(request, .connectionLost, "the transaction's connection is gone")
+    }
+  }
+
+  func cancel(_ request: Request) {
+    guard !request.isAnswered else { return }
+    if let connection = request.connection {
+      connection.cancel(request)
+    } else if state.withdraw(request.id, now: loop.now) != nil {
+      fail(request, .cancelled)
+    } else if case .within(let lease) = request.role,
+      lease.pending.remove(where: { $0 === request }) != nil
+    {
+      fail(request, .cancelled)
+      if lease.pending.isEmpty, state.withdraw(ObjectIdentifier(lease), now: loop.now) != nil {
+        lease.phase = .fresh
       }
-      connection.enqueue(request)
+    } else {
+      // It overtook the request.
+      request.isCancelled = true
     }
+    meter.status.cancellations += 1
+    loop.didChange(self)
+    settle()
   }
 
-  func cancel(_ request: RequestID) {
-    if let waiting = state.withdraw(request) {
-      fail(waiting, .cancelled)
-    } else if !connections.values.contains(where: { $0.cancel(request) }) {
-      return
-    }
-    counters.cancellations += 1
-    loop.didChange(id)
-  }
+  func didSendCancel(for id: ConnectionID) { connection(id)?.didSendCancel() }
 
-  func didSendCancel(for id: ConnectionID) {
-    guard let connection = connections[id] else { return }
-    connection.didSendCancel()
-    releaseIfFree(connection)
+  func didRetry() {
+    meter.status.retries += 1
+    loop.didChange(self)
   }
 
   func subscribe(_ subscription: Subscription) {
     guard !state.isClosing else { return subscription.continuation.finish() }
-    let listener = listener ?? Listener(configuration: configuration, loop: loop)
+    let listener = listener ?? Listener(pool: self)
     self.listener = listener
     listener.add(subscription)
   }
 
-  func unsubscribe(_ subscription: UInt64, from channel: String) { listener?.remove(subscription, from: channel) }
+  func unsubscribe(_ subscription: UInt64, from channel: String) {
+    listener?.remove(subscription, from: channel)
+  }
 
   /// Refuses new work and lets what runs come to its end, for as long as a statement may run at most.
   func close(_ completion: @escaping @Sendable () -> Void) {
@@ -80,7 +142,8 @@ final class Pool: ConnectionOwner {
     guard !state.isClosing else { return }
     listener?.shutDown()
     listener = nil
-    for action in state.close() { perform(action) }
+    state.close()
+    settle()
     let deadline = loop.now + min(configuration.pool.statementTimeout, .seconds(10))
     closeDeadline = deadline
     loop.wake(id, at: deadline)
@@ -91,12 +154,14 @@ final class Pool: ConnectionOwner {
   func shutDown() {
     listener?.shutDown()
     listener = nil
-    for action in state.close() { perform(action) }
-    for connection in connections.values {
+    state.close()
+    settle()
+    for connection in connections {
       connection.close()
-      _ = state.didLose(connection.id, now: loop.now)
+      forget(connection)
+      state.didLose(connection.id, now: loop.now)
     }
-    connections = [:]
+    settle()
     finishClosing()
   }
 
@@ -105,19 +170,22 @@ final class Pool: ConnectionOwner {
     publish()
     for completion in closeCompletions { completion() }
     closeCompletions = []
-    loop.remove(id)
+    configuration.pool.budget?.leave(self)
+    loop.remove(configuration.handle)
   }
 
   func tick() {
-    for connection in Array(connections.values) { connection.tick() }
+    for connection in connections { connection.tick() }
     listener?.tick()
-    for action in state.tick(now: loop.now) { perform(action) }
+    state.tick(now: loop.now)
+    settle()
+    if state.waitsForBudget { configuration.pool.budget?.schedule() }
     if let closeDeadline, closeDeadline <= loop.now { return shutDown() }
     scheduleTick()
   }
 
-  private func scheduleTick() {
-    var deadlines = connections.values.compactMap(\.deadline)
+  func scheduleTick() {
+    var deadlines = connections.compactMap(\.deadline)
     if let deadline = state.nextDeadline(after: loop.now) { deadlines.append(deadline) }
     if let deadline = listener?.deadline { deadlines.append(deadline) }
     if let closeDeadline { deadlines.append(closeDeadline) }
@@ -127,119 +195,106 @@ final class Pool: ConnectionOwner {
 
   // MARK: Actions
 
-  private func perform(_ action: PoolState<Request>.Action?) {
-    guard let action else { return }
-    loop.didChange(id)
+  /// Carries out what the state has decided.
+  private func settle() {
+    guard !isSettling else { return }
+    isSettling = true
+    while let action = state.next() { perform(action) }
+    isSettling = false
+    // Who waits has to be answered in time, and who rests closed in time.
+    if state.waitingCount > 0 { scheduleTick() }
+  }
+
+  private func perform(_ action: PoolState<Job>.Action) {
+    loop.didChange(self)
     switch action {
-    case .run(let request, let id): run(request, on: id)
+    case .run(let job, let id): run(job, on: id)
     case .open(let id): open(id)
-    case .close(let id): connections.removeValue(forKey: id)?.close()
-    case .fail(let request, let kind):
-      if kind == .poolExhausted { counters.waitTimeouts += 1 }
-      fail(request, kind)
+    case .close(let id):
+      guard let connection = connection(id) else { return }
+      forget(connection)
+      connection.close()
+    case .fail(let job, let kind):
+      if kind == .poolExhausted { meter.status.waitTimeouts += 1 }
+      fail(job, kind)
     }
   }
 
-  private func run(_ request: Request, on id: ConnectionID) {
-    guard let connection = connections[id] else { return fail(request, .connectionLost) }
-    if case .begin(let lease) = request.role {
+  private func run(_ job: Job, on id: ConnectionID) {
+    guard let connection = connection(id) else { return fail(job, .connectionLost) }
+    switch job {
+    case .statement(let request): connection.enqueue(request)
+    case .lease(let lease):
       connection.lease = lease
-      leases[lease] = id
+      connection.needsBegin = lease.isolation != nil
+      lease.phase = .held(connection)
+      while let request = lease.pending.popFirst() { connection.enqueue(request) }
     }
-    connection.enqueue(request)
   }
 
   private func open(_ id: ConnectionID) {
-    guard let connection = Connection(id: id, configuration: configuration, loop: loop, owner: self) else {
-      for action in state.didFailToOpen(id, now: loop.now, scatter: .random(in: 0...1)) { perform(action) }
-      return
+    if let budget = configuration.pool.budget,
+      !budget.take(for: self, inNeed: state.waitingCount > 0)
+    {
+      return state.didNotOpen(id, now: loop.now)
     }
-    connections[id] = connection
+    guard
+      let connection = Connection(
+        id: id, configuration: configuration, loop: loop, meter: meter, owner: self)
+    else {
+      configuration.pool.budget?.giveBack(self)
+      return state.didFailToOpen(id, now: loop.now, scatter: .random(in: 0...1))
+    }
+    connections.append(connection)
     if let deadline = connection.deadline { loop.wake(self.id, at: deadline) }
   }
 
-  private func fail(_ request: Request, _ kind: DatabaseError.Kind, _ explanation: String? = nil) {
+  private func fail(_ job: Job, _ kind: DatabaseError.Kind) {
+    switch job {
+    case .statement(let request): fail(request, kind)
+    case .lease(let lease):
+      lease.phase = .fresh
+      for request in lease.pending.removeAll() { fail(request, kind) }
+    }
+  }
+
+  func fail(_ request: Request, _ kind: DatabaseError.Kind, _ explanation: String? = nil) {
     var error = DatabaseError(kind, database: configuration.name, explanation: explanation)
     if kind == .connectionFailed { error.explanation = failure }
     error.statement = request.sql.text
-    request.completion(.failure(error))
+    request.finish(.failure(error))
   }
 
-  // MARK: ConnectionOwner
-
-  func connectionDidOpen(_ connection: Connection) {
-    counters.connectionsOpened += 1
-    if failure != nil { configuration.logger.info("database reached again", metadata: ["database": "\(configuration.name)"]) }
-    failure = nil
-    perform(state.didOpen(connection.id, now: loop.now))
-    finishClosing()
-    scheduleTick()
+  private func connection(_ id: ConnectionID) -> Connection? {
+    for connection in connections where connection.id == id { return connection }
+    return nil
   }
 
-  func connection(_ connection: Connection, didFailToOpen error: DatabaseError) {
-    counters.connectionsFailed += 1
-    connections[connection.id] = nil
-    // Once per outage: the attempts that follow say nothing new.
-    let reason = error.explanation ?? ""
-    if failure == nil {
-      configuration.logger.warning(
-        "database can't be reached", metadata: ["database": "\(configuration.name)", "reason": "\(reason)"])
-    }
-    failure = reason
-    for action in state.didFailToOpen(connection.id, now: loop.now, scatter: .random(in: 0...1)) { perform(action) }
-    loop.didChange(id)
-    finishClosing()
-    scheduleTick()
+  func forget(_ connection: Connection) {
+    guard let index = connections.firstIndex(where: { $0 === connection }) else { return }
+    connections.remove(at: index)
+    configuration.pool.budget?.giveBack(self)
   }
 
-  func connection(_ connection: Connection, didFinish request: Request, succeeded: Bool) {
-    switch request.role {
-    case .within: break
-    case .begin where succeeded: break
-    case .autocommit: releaseIfFree(connection)
-    case .begin(let lease), .end(let lease, _):
-      leases[lease] = nil
-      connection.lease = nil
-      releaseIfFree(connection)
-    }
+  /// After the state was told something.
+  func didChange() {
+    loop.didChange(self)
+    settle()
+    if state.isClosing { finishClosing() }
   }
-
-  /// Gives a connection whose work is done to the next who waits.
-  private func releaseIfFree(_ connection: Connection) {
-    guard connection.lease == nil, connection.isFree, connections[connection.id] != nil else { return }
-    loop.didChange(id)
-    if connection.isInTransaction {
-      configuration.logger.error(
-        "a statement left a transaction open; its connection is closed", metadata: ["database": "\(configuration.name)"])
-      perform(state.discard(connection.id))
-      for action in state.tick(now: loop.now) { perform(action) }
-    } else if let next = state.release(connection.id, now: loop.now) {
-      perform(next)
-    } else {
-      connection.tidy()
-      loop.wake(id, at: loop.now + configuration.pool.idleTimeout)
-    }
-    finishClosing()
-  }
-
-  func connectionDidClose(_ connection: Connection) {
-    counters.connectionsLost += 1
-    connections[connection.id] = nil
-    if let lease = connection.lease { leases[lease] = nil }
-    configuration.logger.warning("database connection lost", metadata: ["database": "\(configuration.name)"])
-    perform(state.didLose(connection.id, now: loop.now))
-    loop.didChange(id)
-    finishClosing()
-    scheduleTick()
-  }
-
-  func connection(_ connection: Connection, wasNotifiedOn channel: String) {}
 
   func publish() {
-    counters.size = state.size
-    counters.idle = state.idleCount
-    counters.leased = state.busyCount
-    counters.waiting = state.waitingCount
-    configuration.status.publish(counters)
+    meter.status.size = state.size
+    meter.status.idle = state.idleCount
+    meter.status.leased = state.busyCount
+    meter.status.waiting = state.waitingCount
+    meter.status.inFlight = state.sharedLoad
+    configuration.status.publish(meter.status)
+    if state.idleCount > 0, let since = state.restingSince {
+      loop.wake(id, at: since + configuration.pool.idleTimeout)
+    }
+    if let budget = configuration.pool.budget, budget.hasWaiters, state.idleCount > 0 {
+      budget.schedule()
+    }
   }
 }

@@ -1,10 +1,21 @@
 /// Who waits, who works and who rests in a pool: a value that takes events and says what to do. It does no I/O.
 ///
+/// Two kinds of jobs come. A *shared* one is a statement that may run behind others on one connection; an *exclusive* one
+/// wants a connection for itself. A shared job takes a connection at rest; else it lines up behind the fewest, and the pool
+/// grows. Nothing is put behind a statement that takes long: it waits for whichever connection is free first. An exclusive
+/// job takes a connection at rest; else the one with the fewest statements takes no more and is kept for it. Who came first
+/// goes first, of either kind, so neither can starve the other.
+///
 /// Connections are opened when somebody waits, up to the limit. After a failure the next attempt waits for a back-off.
 /// A short outage is ridden out in the queue; from the third failure in a row, with no connection left, waiting would be
 /// in vain: everyone is answered at once until an attempt succeeds, but for the one job that each attempt is made for.
 struct PoolState<Job: Identifiable> {
   typealias Time = ContinuousClock.Instant
+
+  enum Demand {
+    case shared
+    case exclusive
+  }
 
   enum Action {
     case run(Job, on: ConnectionID)
@@ -13,143 +24,385 @@ struct PoolState<Job: Identifiable> {
     case fail(Job, DatabaseError.Kind)
   }
 
-  private struct Waiter {
+  struct Waiter {
     let job: Job
+    let number: UInt64
     let deadline: Time
   }
 
-  private enum Phase {
-    case opening
-    case idle
-    case busy
+  struct Slot {
+    let id: ConnectionID
+    var isOpen = false
+    /// Statements that share it.
+    var load = 0
+    var isLeased = false
+    /// Takes nothing until it is let go: a cancel is on its way to it.
+    var isHeld = false
+    /// Takes no more statements, but for those older than the exclusive job it is kept for.
+    var isKept = false
+    /// Closes when its work is done.
+    var isRetiring = false
+    var openedAt: Time
+    /// Since when it has rested, or its first statement has run.
+    var since: Time
+
+    var isResting: Bool { isOpen && load == 0 && !isLeased && !isHeld }
+    var isShared: Bool { isOpen && !isLeased && !isHeld && !isRetiring }
   }
 
-  private let limits: PoolSettings
+  let limits: PoolSettings
   private let backoff: Backoff
   private let waitersMax: Int
+  private let depth: Int
   private let failuresUntilRefusal = 3
+  /// A statement that has run for this long gets nobody behind it.
+  private let patience = Duration.milliseconds(10)
 
-  private var phases: [ConnectionID: Phase] = [:]
-  /// The last one was used last and is used next, so that those not needed grow old.
-  private var idle: [(id: ConnectionID, since: Time)] = []
-  private var waiters = FIFO<Waiter>()
+  /// Few: found by looking through them.
+  private(set) var slots: ContiguousArray<Slot> = []
+  private var actions = FIFO<Action>()
+  private var shared = FIFO<Waiter>()
+  private var exclusive = FIFO<Waiter>()
   private var opening = 0
   private var failures = 0
   private var retryAt: Time?
   private var lastID: ConnectionID = 0
+  private var lastNumber: UInt64 = 0
+  /// Somebody was put behind another though the pool may grow.
+  private var wantsGrowth = false
+  private var growthAt: Time?
+  /// The server's connections are all in use elsewhere; see ``ConnectionBudget``.
+  private(set) var waitsForBudget = false
   private(set) var isClosing = false
 
   init(limits: PoolSettings, backoff: Backoff = Backoff(), waitersMax: Int = 4_096) {
     self.limits = limits
     self.backoff = backoff
     self.waitersMax = waitersMax
+    depth = limits.pooler == .none ? limits.pipelineDepth : 1
   }
 
-  var size: Int { phases.count }
-  var idleCount: Int { idle.count }
-  var busyCount: Int { phases.count - idle.count - opening }
-  var waitingCount: Int { waiters.count }
-  var isDrained: Bool { isClosing && phases.isEmpty }
+  var size: Int { slots.count }
+  var idleCount: Int { slots.count { $0.isResting } }
+  var busyCount: Int { slots.count { $0.isOpen && !$0.isResting } }
+  var leasedCount: Int { slots.count { $0.isLeased } }
+  var sharedLoad: Int { slots.reduce(0) { $0 + $1.load } }
+  var retiringCount: Int { slots.count { $0.isRetiring } }
+  var waitingCount: Int { shared.count + exclusive.count }
+  var isDrained: Bool { isClosing && slots.isEmpty }
+  /// Since when the connection that has rested longest has.
+  var restingSince: Time? { slots.lazy.filter(\.isResting).map(\.since).min() }
+
+  /// What is to be done next.
+  mutating func next() -> Action? { actions.popFirst() }
 
   /// When ``tick(now:)`` has something to do next, once it has done what is due now.
   func nextDeadline(after now: Time) -> Time? {
     var deadlines: [Time] = []
-    if let waiter = waiters.first { deadlines.append(waiter.deadline) }
-    if let oldest = idle.first { deadlines.append(oldest.since + limits.idleTimeout) }
-    if let retryAt, retryAt > now, !waiters.isEmpty { deadlines.append(retryAt) }
+    if let waiter = shared.first { deadlines.append(waiter.deadline) }
+    if let waiter = exclusive.first { deadlines.append(waiter.deadline) }
+    if let restingSince { deadlines.append(restingSince + limits.idleTimeout) }
+    if let retryAt, retryAt > now, waitingCount > 0 { deadlines.append(retryAt) }
+    if waitsForBudget { deadlines.append(now + .milliseconds(50)) }
     return deadlines.min()
   }
 
-  /// A job wants a connection. `nil`: it waits.
-  mutating func submit(_ job: Job, now: Time) -> Action? {
-    if isClosing { return .fail(job, .closed) }
-    if waiters.isEmpty, let connection = idle.popLast() {
-      phases[connection.id] = .busy
-      return .run(job, on: connection.id)
+  // MARK: Jobs
+
+  /// A job wants a connection.
+  mutating func submit(_ job: Job, _ demand: Demand = .exclusive, now: Time) {
+    if isClosing { return actions.append(.fail(job, .closed)) }
+    lastNumber += 1
+    // Nobody waits: the common case, without the queue.
+    if waitingCount == 0,
+      let index = demand == .shared ? sharedSlot(for: lastNumber, now: now) : restingSlot()
+    {
+      start(job, demand, on: index, now: now)
+      if wantsGrowth { open(now: now) }
+      return
     }
-    if isRefusing, opening > 0 || retryAt.map({ now < $0 }) ?? false { return .fail(job, .connectionFailed) }
-    guard waiters.count < waitersMax else { return .fail(job, .poolExhausted) }
-    waiters.append(Waiter(job: job, deadline: now + limits.waitTimeout))
-    return openIfNeeded(now: now)
+    if isRefusing, opening > 0 || retryAt.map({ now < $0 }) ?? false {
+      return actions.append(.fail(job, .connectionFailed))
+    }
+    guard waitingCount < waitersMax else { return actions.append(.fail(job, .poolExhausted)) }
+    let waiter = Waiter(job: job, number: lastNumber, deadline: now + limits.waitTimeout)
+    if demand == .shared { shared.append(waiter) } else { exclusive.append(waiter) }
+    settle(now: now)
+  }
+
+  /// A job that was given out and never sent, because its connection broke, goes to the head of its line.
+  mutating func resubmit(_ job: Job, _ demand: Demand, now: Time) {
+    if isClosing { return actions.append(.fail(job, .closed)) }
+    if isRefusing, opening > 0 || retryAt.map({ now < $0 }) ?? false {
+      return actions.append(.fail(job, .connectionFailed))
+    }
+    let waiter = Waiter(job: job, number: 0, deadline: now + limits.waitTimeout)
+    if demand == .shared { shared.prepend(waiter) } else { exclusive.prepend(waiter) }
+    settle(now: now)
   }
 
   /// Takes a job out of the queue; `nil` when it does not wait.
-  mutating func withdraw(_ id: Job.ID) -> Job? { waiters.remove { $0.job.id == id }?.job }
+  mutating func withdraw(_ id: Job.ID, now: Time) -> Job? {
+    if let waiter = shared.remove(where: { $0.job.id == id }) { return waiter.job }
+    guard let waiter = exclusive.remove(where: { $0.job.id == id }) else { return nil }
+    settle(now: now)
+    return waiter.job
+  }
 
-  mutating func didOpen(_ id: ConnectionID, now: Time) -> Action? {
+  // MARK: Connections
+
+  mutating func didOpen(_ id: ConnectionID, now: Time) {
+    guard let index = index(of: id) else { return }
     opening -= 1
     failures = 0
     retryAt = nil
-    phases[id] = .busy
-    return release(id, now: now)
+    slots[index].isOpen = true
+    slots[index].openedAt = now
+    slots[index].since = now
+    didRest(index, now: now)
   }
 
   /// - Parameter scatter: 0 to 1, at random.
-  mutating func didFailToOpen(_ id: ConnectionID, now: Time, scatter: Double) -> [Action] {
-    opening -= 1
-    phases[id] = nil
+  mutating func didFailToOpen(_ id: ConnectionID, now: Time, scatter: Double) {
+    forget(id)
     // Attempts that were under way together are one failure.
     if retryAt.map({ now >= $0 }) ?? true {
       failures += 1
       retryAt = now + backoff.delay(failures: failures, scatter: scatter)
     }
-    guard isRefusing else { return [] }
-    return waiters.removeAll().map { .fail($0.job, .connectionFailed) }
+    guard isRefusing else { return }
+    for waiter in shared.removeAll() + exclusive.removeAll() {
+      actions.append(.fail(waiter.job, .connectionFailed))
+    }
   }
 
-  /// The job is done; the connection is good for another.
-  mutating func release(_ id: ConnectionID, now: Time) -> Action? {
-    if isClosing { return discard(id) }
-    if let waiter = waiters.popFirst() { return .run(waiter.job, on: id) }
-    phases[id] = .idle
-    idle.append((id, now))
-    return nil
+  /// The budget has no connection for this pool now.
+  mutating func didNotOpen(_ id: ConnectionID, now: Time) {
+    forget(id)
+    if waitingCount > 0 { waitsForBudget = true } else { growthAt = now + .milliseconds(100) }
+  }
+
+  /// The budget may have a connection.
+  mutating func budgetDidFree(now: Time) {
+    waitsForBudget = false
+    settle(now: now)
+  }
+
+  /// One of the statements that share the connection is done.
+  mutating func finish(_ id: ConnectionID, now: Time) {
+    guard let index = index(of: id) else { return }
+    slots[index].load -= 1
+    slots[index].since = now
+    if slots[index].load == 0 {
+      didRest(index, now: now)
+    } else if waitingCount > 0 {
+      settle(now: now)
+    }
+  }
+
+  /// The exclusive job is done; the connection is good for another.
+  mutating func release(_ id: ConnectionID, now: Time) {
+    guard let index = index(of: id) else { return }
+    slots[index].isLeased = false
+    slots[index].load = 0
+    slots[index].since = now
+    didRest(index, now: now)
+  }
+
+  /// Nothing more is to run there until ``letGo(_:now:)``.
+  mutating func hold(_ id: ConnectionID) {
+    if let index = index(of: id) { slots[index].isHeld = true }
+  }
+
+  mutating func letGo(_ id: ConnectionID, now: Time) {
+    guard let index = index(of: id), slots[index].isHeld else { return }
+    slots[index].isHeld = false
+    slots[index].since = now
+    if slots[index].load == 0 { didRest(index, now: now) }
   }
 
   /// The connection is not good for another job.
-  mutating func discard(_ id: ConnectionID) -> Action {
+  mutating func discard(_ id: ConnectionID, now: Time) {
     forget(id)
-    return .close(id)
+    actions.append(.close(id))
+    settle(now: now)
   }
 
   /// The connection is gone.
-  mutating func didLose(_ id: ConnectionID, now: Time) -> Action? {
+  mutating func didLose(_ id: ConnectionID, now: Time) {
     forget(id)
-    return openIfNeeded(now: now)
+    settle(now: now)
   }
 
   /// Ends what has waited or rested too long, and opens what is needed.
-  mutating func tick(now: Time) -> [Action] {
-    var actions: [Action] = []
-    while let waiter = waiters.first, waiter.deadline <= now {
-      _ = waiters.popFirst()
-      actions.append(.fail(waiter.job, failures > 0 && busyCount == 0 ? .connectionFailed : .poolExhausted))
+  mutating func tick(now: Time) {
+    let kind: DatabaseError.Kind =
+      failures > 0 && busyCount == 0 ? .connectionFailed : .poolExhausted
+    while let waiter = shared.first, waiter.deadline <= now, let due = shared.popFirst() {
+      actions.append(.fail(due.job, kind))
     }
-    while let oldest = idle.first, oldest.since + limits.idleTimeout <= now { actions.append(discard(oldest.id)) }
-    while let action = openIfNeeded(now: now) { actions.append(action) }
-    return actions
+    while let waiter = exclusive.first, waiter.deadline <= now, let due = exclusive.popFirst() {
+      actions.append(.fail(due.job, kind))
+    }
+    for slot in slots where slot.isResting && slot.since + limits.idleTimeout <= now {
+      close(slot.id)
+    }
+    settle(now: now)
   }
 
   /// Refuses what waits and what will come, closes what rests; what works may finish.
-  mutating func close() -> [Action] {
+  mutating func close() {
     isClosing = true
-    return waiters.removeAll().map { .fail($0.job, .closed) } + idle.map(\.id).map { discard($0) }
+    waitsForBudget = false
+    for waiter in shared.removeAll() + exclusive.removeAll() {
+      actions.append(.fail(waiter.job, .closed))
+    }
+    for slot in slots where slot.isResting { close(slot.id) }
   }
 
-  private var isRefusing: Bool { failures >= failuresUntilRefusal && phases.count == opening }
+  // MARK: For the budget
 
-  private mutating func openIfNeeded(now: Time) -> Action? {
-    guard !isClosing, phases.count < limits.connections, opening < waiters.count, retryAt.map({ now >= $0 }) ?? true else {
-      return nil
+  /// Closes the connection that has rested longest.
+  mutating func closeResting() {
+    guard let oldest = slots.lazy.filter(\.isResting).min(by: { $0.since < $1.since }) else {
+      return
     }
-    lastID += 1
-    opening += 1
-    phases[lastID] = .opening
-    return .open(lastID)
+    close(oldest.id)
+  }
+
+  /// Chooses a connection that closes when its work is done, for others to have one.
+  /// - Parameter age: it has been open for this long.
+  mutating func retire(openFor age: Duration, now: Time) -> Bool {
+    let old = slots.indices.filter {
+      slots[$0].isOpen && !slots[$0].isRetiring && slots[$0].openedAt + age <= now
+    }
+    // One that is shared is free sooner than one that is leased.
+    guard
+      let index = old.min(by: {
+        (slots[$0].isLeased ? 1 : 0, slots[$0].load) < (slots[$1].isLeased ? 1 : 0, slots[$1].load)
+      })
+    else { return false }
+    slots[index].isRetiring = true
+    return true
+  }
+
+  // MARK: Choosing
+
+  private var isRefusing: Bool { failures >= failuresUntilRefusal && slots.count == opening }
+
+  private func index(of id: ConnectionID) -> Int? {
+    for index in slots.indices where slots[index].id == id { return index }
+    return nil
+  }
+
+  /// Of those at rest the one used last, so that those not needed grow old.
+  private func restingSlot() -> Int? {
+    var best: Int?
+    for index in slots.indices where slots[index].isResting && !slots[index].isRetiring {
+      if best.map({ slots[$0].since <= slots[index].since }) ?? true { best = index }
+    }
+    return best
+  }
+
+  /// Where a shared job that came as this number runs soonest.
+  private func sharedSlot(for number: UInt64, now: Time) -> Int? {
+    let isYounger = exclusive.first.map { $0.number < number } ?? false
+    var best: Int?
+    for index in slots.indices where slots[index].isShared && slots[index].load < depth {
+      if slots[index].isKept, isYounger { continue }
+      if slots[index].load > 0, slots[index].since + patience < now { continue }
+      guard let other = best else {
+        best = index
+        continue
+      }
+      if slots[index].load < slots[other].load
+        || slots[index].load == 0 && slots[other].load == 0
+          && slots[index].since > slots[other].since
+      {
+        best = index
+      }
+    }
+    return best
+  }
+
+  private mutating func start(_ job: Job, _ demand: Demand, on index: Int, now: Time) {
+    switch demand {
+    case .shared:
+      if slots[index].load == 0 {
+        slots[index].since = now
+      } else {
+        wantsGrowth = slots.count < limits.connections
+      }
+      slots[index].load += 1
+    case .exclusive:
+      slots[index].isLeased = true
+      slots[index].isKept = false
+      slots[index].since = now
+    }
+    actions.append(.run(job, on: slots[index].id))
+  }
+
+  /// A connection has nothing to do.
+  private mutating func didRest(_ index: Int, now: Time) {
+    if isClosing || slots[index].isRetiring { close(slots[index].id) }
+    if waitingCount > 0 { settle(now: now) }
+  }
+
+  /// Gives out what can be given out, in the order of coming.
+  private mutating func settle(now: Time) {
+    while true {
+      let nextShared = shared.first?.number ?? .max
+      let nextExclusive = exclusive.first?.number ?? .max
+      if nextExclusive < nextShared, let index = restingSlot(), let waiter = exclusive.popFirst() {
+        start(waiter.job, .exclusive, on: index, now: now)
+      } else if let first = shared.first, let index = sharedSlot(for: first.number, now: now),
+        let waiter = shared.popFirst()
+      {
+        start(waiter.job, .shared, on: index, now: now)
+      } else {
+        break
+      }
+    }
+    keep()
+    open(now: now)
+  }
+
+  /// Keeps as many shared connections as exclusive jobs wait.
+  private mutating func keep() {
+    var missing = exclusive.count - slots.count { $0.isKept }
+    while missing < 0, let index = slots.indices.last(where: { slots[$0].isKept }) {
+      slots[index].isKept = false
+      missing += 1
+    }
+    while missing > 0 {
+      let candidates = slots.indices.filter { slots[$0].isShared && !slots[$0].isKept }
+      guard let index = candidates.min(by: { slots[$0].load < slots[$1].load }) else { return }
+      slots[index].isKept = true
+      missing -= 1
+    }
+  }
+
+  /// Opens what is needed: one for each that waits, and one more when statements stand behind each other.
+  private mutating func open(now: Time) {
+    let needed = max(waitingCount, wantsGrowth && growthAt.map({ now >= $0 }) ?? true ? 1 : 0)
+    wantsGrowth = false
+    guard !isClosing, !waitsForBudget, retryAt.map({ now >= $0 }) ?? true else { return }
+    while slots.count < limits.connections, opening < needed {
+      lastID += 1
+      opening += 1
+      slots.append(Slot(id: lastID, openedAt: now, since: now))
+      actions.append(.open(lastID))
+    }
+  }
+
+  private mutating func close(_ id: ConnectionID) {
+    forget(id)
+    actions.append(.close(id))
   }
 
   private mutating func forget(_ id: ConnectionID) {
-    if case .opening? = phases.removeValue(forKey: id) { opening -= 1 }
-    idle.removeAll { $0.id == id }
+    guard let index = index(of: id) else { return }
+    if !slots[index].isOpen { opening -= 1 }
+    slots.remove(at: index)
   }
 }

@@ -3,22 +3,35 @@ import Foundation
 
 /// Makes what a schema lives on: its two roles, their rights, and the extensions of the database.
 ///
-/// The owner role can't log in; migrations run under it. The login role has rights to the data only, in this one schema.
+/// The owner role can't log in; migrations run under it. The login role has rights to the data only, in this one schema, and is
+/// bounded (``RoleBounds``). What PostgreSQL opens to every role and no service needs is closed (``secure()``).
 public struct Provisioner: Sendable {
   public enum RoleKind: String, Sendable {
     case owner
     case login
   }
 
-  private let admin: Database
+  let admin: Database
+  let ownsServer: Bool
 
-  /// - Parameter admin: connects as a superuser, or as a role with CREATEROLE that may create schemas in the database.
-  public init(admin: Database) { self.admin = admin }
+  /// - Parameters:
+  ///   - admin: connects as a superuser, or as a role with CREATEROLE that may create schemas in the database.
+  ///   - ownsServer: whether the whole server is ours: then its other databases are closed to our roles, too.
+  public init(admin: Database, ownsServer: Bool = false) {
+    self.admin = admin
+    self.ownsServer = ownsServer
+  }
 
   /// A name for a role of a schema: `<database>.<schema>.<kind>`. Roles are of the whole server, so the database is in it;
   /// no schema's name has a point, so no two schemas share a role. Longer than 63 bytes, its end becomes a hash.
   public static func roleName(database: String, schema: Schema, _ kind: RoleKind) -> String {
-    let name = "\(database).\(schema).\(kind.rawValue)"
+    shortened("\(database).\(schema).\(kind.rawValue)")
+  }
+
+  /// The role that all owner roles of a database are members of: what every owner needs and no login role may have.
+  static func ownersRole(database: String) -> String { shortened("\(database).owners") }
+
+  private static func shortened(_ name: String) -> String {
     guard name.utf8.count > 63 else { return name }
     let hash = SHA256.hash(data: Data(name.utf8)).prefix(8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
     var start = name
@@ -45,25 +58,61 @@ public struct Provisioner: Sendable {
     }
   }
 
-  /// Makes the schema and its roles, or brings them to this state; what is as it should be stays.
+  /// Closes what PostgreSQL opens to every role: see ``Surface``. What only a superuser could close is reported.
+  ///
+  /// Rights on functions and languages belong to one database, so each database has it done.
+  /// - Throws: ``ProvisioningError``, or ``DatabaseError``.
+  @discardableResult
+  public func secure() async throws -> ProvisioningReport {
+    try await asAdmin("secure the database") { try await secure($0) }
+  }
+
+  /// Makes the schema and its roles, or brings them to this state; secures the database first. What is as it should be stays:
+  /// provisioning again reads and writes nothing.
   ///
   /// Rights to tables, sequences and functions are given by default privileges, as migrations make them: a right that a
   /// migration takes away is not given back.
-  /// - Parameter password: of the login role; printable ASCII.
+  /// - Parameters:
+  ///   - password: of the login role; printable ASCII.
+  ///   - durability: what its COMMITs wait for. Connections that are open keep what they had.
+  ///   - bounds: what its login role may use.
   /// - Throws: ``ProvisioningError``, or ``DatabaseError``.
-  public func provision(schema: Schema, ownerRole: String, loginRole: String, password: String) async throws {
-    let verifier = ScramVerifier.make(password: password)
-    do {
-      try await admin.transaction { transaction in
-        try await lock(transaction)
-        try await ensureRole(ownerRole, "NOLOGIN", transaction)
-        try await ensureRole(loginRole, "LOGIN NOINHERIT PASSWORD \(Quoting.literal(verifier))", transaction)
-        try await becomeMember(of: ownerRole, transaction)
-        try await ensureSchema(schema, owner: ownerRole, transaction)
-        try await transaction.run(script: grants(schema: schema, ownerRole: ownerRole, loginRole: loginRole))
+  @discardableResult
+  public func provision(
+    schema: Schema, ownerRole: String, loginRole: String, password: String, durability: Durability = .sync,
+    bounds: RoleBounds = .tenant
+  ) async throws -> ProvisioningReport {
+    return try await asAdmin("provision \(schema)") { transaction in
+      var report = try await secure(transaction)
+      try await ensureOwner(ownerRole, transaction)
+      try await ensureLogin(loginRole, password: password, bounds, transaction)
+      try await leaveRoles(loginRole, &report, transaction)
+      try await becomeMember(of: ownerRole, transaction)
+      try await ensureSchema(schema, owner: ownerRole, transaction)
+      try await mayConnect(loginRole, transaction)
+      try await ensureRights(to: schema, ownerRole: ownerRole, loginRole: loginRole, transaction)
+      try await ensureSettings(of: loginRole, durability, bounds, &report, transaction)
+      try await ensureNeeds(ownerRole: ownerRole, loginRole: loginRole, bounds, transaction)
+      return report
+    }
+  }
+
+  private func asAdmin(
+    _ action: String, _ body: @escaping @Sendable (Transaction) async throws -> ProvisioningReport
+  ) async throws -> ProvisioningReport {
+    var attempt = 1
+    while true {
+      do {
+        return try await admin.transaction { transaction in
+          try await lock(transaction)
+          return try await body(transaction)
+        }
+      } catch let error as DatabaseError where error.state == .internalError && attempt < 5 {
+        // "tuple concurrently updated": roles and databases are of the whole server, our turn is of one database.
+        attempt += 1
+      } catch let error as DatabaseError where error.state == .insufficientPrivilege {
+        throw ProvisioningError.notAllowed(user: admin.settings.user, action: error.message ?? action)
       }
-    } catch let error as DatabaseError where error.state == .insufficientPrivilege {
-      throw ProvisioningError.notAllowed(user: admin.settings.user, action: error.message ?? "provision \(schema)")
     }
   }
 
@@ -72,15 +121,77 @@ public struct Provisioner: Sendable {
     _ = try await transaction.query("SELECT pg_advisory_xact_lock(hashtextextended('metropolis provision', 0))")
   }
 
-  private func ensureRole(_ name: String, _ options: String, _ transaction: Transaction) async throws {
+  // MARK: Roles
+
+  /// Without log-in; for owners and what they are members of.
+  func ensureOwner(_ name: String, _ transaction: Transaction) async throws {
+    let found = try await role(name, transaction)
+    guard try found?.get("may_log_in") != false else { return }
+    try await transaction.run(script: "\(found == nil ? "CREATE" : "ALTER") ROLE \(Quoting.identifier(name)) WITH NOLOGIN")
+  }
+
+  private func ensureLogin(
+    _ name: String, password: String, _ bounds: RoleBounds, _ transaction: Transaction
+  ) async throws {
+    let found = try await role(name, transaction)
+    if let found, try found.get("may_log_in"), try !found.get("inherits"), try found.get("connections") == bounds.connections,
+      try await hasPassword(password, name, transaction)
+    {
+      return
+    }
+    let verifier = ScramVerifier.make(password: password)
+    let quoted = Quoting.identifier(name)
+    try await transaction.run(
+      script: """
+        \(found == nil ? "CREATE" : "ALTER") ROLE \(quoted) WITH LOGIN NOINHERIT CONNECTION LIMIT \(bounds.connections)
+          PASSWORD \(Quoting.literal(verifier));
+        COMMENT ON ROLE \(quoted) IS \(Quoting.literal(Provisioner.stamp(of: password, as: verifier)));
+        """)
+  }
+
+  private func role(_ name: String, _ transaction: Transaction) async throws -> Row? {
     let found = try await transaction.one(
       """
-      SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS is_powerful
+      SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls AS is_powerful,
+        rolcanlogin AS may_log_in, rolinherit AS inherits, rolconnlimit::bigint AS connections
       FROM pg_roles WHERE rolname = \(name)
       """)
     if try found?.get("is_powerful") == true { throw ProvisioningError.powerfulRole(name) }
-    try await transaction.run(
-      script: "\(found == nil ? "CREATE" : "ALTER") ROLE \(Quoting.identifier(name)) WITH \(options)")
+    return found
+  }
+
+  /// By the stamp on the role, which costs one hash; the verifier itself would cost four thousand, for every schema at every
+  /// start. Who is no superuser can't read the verifier, and sets the password again.
+  private func hasPassword(_ password: String, _ role: String, _ transaction: Transaction) async throws -> Bool {
+    let mayRead = try await transaction.one("SELECT has_column_privilege('pg_authid', 'rolpassword', 'SELECT') AS x")
+    guard try mayRead?.get("x") == true else { return false }
+    let row = try await transaction.one(
+      """
+      SELECT rolpassword AS verifier, shobj_description(oid, 'pg_authid') AS stamp FROM pg_authid
+      WHERE rolname = \(role) AND rolpassword IS NOT NULL
+      """)
+    guard let row, let stamp = try row.getIfPresent("stamp", as: String.self) else { return false }
+    return stamp == Provisioner.stamp(of: password, as: try row.get("verifier"))
+  }
+
+  /// Everybody may read it. Whoever would guess a password by it needs the verifier, too, which has a salt and is the superuser's.
+  private static func stamp(of password: String, as verifier: String) -> String {
+    let hash = SHA256.hash(data: Data("\(verifier)\n\(password)".utf8))
+    return "password " + hash.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+
+  /// NOINHERIT keeps a member's rights from it only until it says SET ROLE.
+  private func leaveRoles(_ role: String, _ report: inout ProvisioningReport, _ transaction: Transaction) async throws {
+    let groups = try await transaction.query(
+      """
+      SELECT m.roleid::regrole::text AS name FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member
+      WHERE r.rolname = \(role)
+      """)
+    for group in groups {
+      let name: String = try group.get("name")
+      try await transaction.run(script: "REVOKE \(name) FROM \(Quoting.identifier(role))")
+      report.note("the role \(role) was a member of \(name); it no longer is: a login role has its own schema and nothing else")
+    }
   }
 
   /// A superuser may act as any role; others must be members of it.
@@ -90,6 +201,15 @@ public struct Provisioner: Sendable {
       try await transaction.run(script: "GRANT \(Quoting.identifier(role)) TO CURRENT_USER")
     }
   }
+
+  private func mayConnect(_ role: String, _ transaction: Transaction) async throws {
+    let row = try await transaction.one("SELECT has_database_privilege(\(role), current_database(), 'CONNECT') AS x")
+    guard try row?.get("x") == false else { return }
+    try await transaction.execute(
+      "GRANT CONNECT ON DATABASE \(identifier: admin.settings.database) TO \(identifier: role)")
+  }
+
+  // MARK: Schema
 
   private func ensureSchema(_ schema: Schema, owner: String, _ transaction: Transaction) async throws {
     let found = try await transaction.one(
@@ -104,42 +224,37 @@ public struct Provisioner: Sendable {
     }
   }
 
-  private func grants(schema: Schema, ownerRole: String, loginRole: String) -> String {
-    let (owner, login) = (Quoting.identifier(ownerRole), Quoting.identifier(loginRole))
-    let database = Quoting.identifier(admin.settings.database)
-    return """
-      REVOKE CREATE, TEMPORARY ON DATABASE \(database) FROM PUBLIC;
-      REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-      GRANT CONNECT ON DATABASE \(database) TO \(login);
-      SET LOCAL ROLE \(owner);
-      GRANT USAGE ON SCHEMA \(schema.quoted) TO \(login);
-      ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
-      ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO \(login);
-      ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT USAGE ON SEQUENCES TO \(login);
-      ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT EXECUTE ON FUNCTIONS TO \(login);
-      RESET ROLE;
+  private func ensureRights(
+    to schema: Schema, ownerRole: String, loginRole: String, _ transaction: Transaction
+  ) async throws {
+    let row = try await transaction.one(
       """
+      SELECT has_schema_privilege(l.oid, n.oid, 'USAGE')
+        AND 6 = (
+          SELECT count(*) FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS a
+          WHERE d.defaclrole = o.oid AND d.defaclnamespace = n.oid AND a.grantee = l.oid
+            AND d.defaclobjtype::text || a.privilege_type IN ('rSELECT', 'rINSERT', 'rUPDATE', 'rDELETE', 'SUSAGE', 'fEXECUTE'))
+        AND EXISTS (
+          SELECT FROM pg_default_acl AS d WHERE d.defaclrole = o.oid AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f'
+            AND NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) AS a WHERE a.grantee = 0)) AS is_done
+      FROM pg_namespace AS n, pg_roles AS o, pg_roles AS l
+      WHERE n.nspname = \(schema.name) AND o.rolname = \(ownerRole) AND l.rolname = \(loginRole)
+      """)
+    guard try row?.get("is_done") != true else { return }
+    let (owner, login) = (Quoting.identifier(ownerRole), Quoting.identifier(loginRole))
+    try await transaction.run(
+      script: """
+        SET LOCAL ROLE \(owner);
+        GRANT USAGE ON SCHEMA \(schema.quoted) TO \(login);
+        ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO \(login);
+        ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT USAGE ON SEQUENCES TO \(login);
+        ALTER DEFAULT PRIVILEGES IN SCHEMA \(schema.quoted) GRANT EXECUTE ON FUNCTIONS TO \(login);
+        RESET ROLE;
+        """)
   }
 }
 
-/// Why a schema could not be provisioned.
-public enum ProvisioningError: Error, Sendable, CustomStringConvertible {
-  case extensionMissing(String)
-  case notAllowed(user: String, action: String)
-  case powerfulRole(String)
-  case foreignSchema(schema: Schema, found: String, expected: String)
-
-  public var description: String {
-    switch self {
-    case .extensionMissing(let name):
-      "the PostgreSQL server does not have the extension \(name); it is part of Debian's postgresql package "
-        + "(elsewhere: postgresql-contrib)"
-    case .notAllowed(let user, let action):
-      "the database user \(user) lacks a right (\(action)); expected a superuser, or a role with CREATEROLE that owns the database"
-    case .powerfulRole(let name):
-      "the role \(name) exists and has rights to the whole server, expected none; rename it or take them away"
-    case .foreignSchema(let schema, let found, let expected):
-      "the schema \(schema) exists and belongs to \(found), expected \(expected); use another database or remove it"
-    }
-  }
+extension SQLState {
+  static let internalError = SQLState(rawValue: "XX000")
 }

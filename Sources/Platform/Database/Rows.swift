@@ -5,6 +5,11 @@ import Foundation
 public struct Rows: RandomAccessCollection, Sendable {
   let result: StatementResult
 
+  /// Of a COMMIT that had nothing to commit.
+  static var empty: Rows {
+    Rows(result: StatementResult(PQmakeEmptyPGresult(nil, PGRES_COMMAND_OK)))
+  }
+
   /// How many rows the statement inserted, updated, deleted or selected.
   public var affected: Int { result.affected }
 
@@ -23,9 +28,15 @@ public struct Row: Sendable {
 
   /// Reads a column. NULL is an error unless the type is an optional.
   /// - Throws: ``DatabaseError`` of kind `decoding`.
-  public func get<Value: SQLDecodable>(_ column: String, as: Value.Type = Value.self) throws -> Value {
+  public func get<Value: SQLDecodable>(
+    _ column: String, as: Value.Type = Value.self
+  ) throws
+    -> Value
+  {
     guard let position = result.position(of: column) else {
-      throw DatabaseError(.decoding(column: column), explanation: "no column has this name; found \(result.columnNames)")
+      throw DatabaseError(
+        .decoding(column: column),
+        explanation: "no column has this name; found \(result.columnNames)")
     }
     return try get(position)
   }
@@ -34,19 +45,29 @@ public struct Row: Sendable {
   /// - Throws: ``DatabaseError`` of kind `decoding`.
   public func get<Value: SQLDecodable>(_ position: Int, as: Value.Type = Value.self) throws -> Value {
     guard position >= 0, position < result.columnCount else {
-      throw DatabaseError(.decoding(column: "\(position)"), explanation: "the row has \(result.columnCount) columns")
+      throw DatabaseError(
+        .decoding(column: "\(position)"), explanation: "the row has \(result.columnCount) columns")
     }
     do {
-      guard let bytes = result.value(row: index, column: position) else { return try Value.decodeNull() }
-      return try withExtendedLifetime(result) { try Value.decode(bytes, as: result.type(of: position)) }
+      guard let bytes = result.value(row: index, column: position) else {
+        return try Value.decodeNull()
+      }
+      return try withExtendedLifetime(result) {
+        try Value.decode(bytes, as: result.type(of: position))
+      }
     } catch let error as SQLDecodingError {
-      throw DatabaseError(.decoding(column: result.name(of: position)), explanation: error.description)
+      throw DatabaseError(
+        .decoding(column: result.name(of: position)), explanation: error.description)
     }
   }
 
   /// Reads a column that may be NULL.
   /// - Throws: ``DatabaseError`` of kind `decoding`.
-  public func getIfPresent<Value: SQLDecodable>(_ column: String, as: Value.Type = Value.self) throws -> Value? {
+  public func getIfPresent<Value: SQLDecodable>(
+    _ column: String, as: Value.Type = Value.self
+  )
+    throws -> Value?
+  {
     try get(column, as: Value?.self)
   }
 }
@@ -81,7 +102,9 @@ final class StatementResult: @unchecked Sendable {
     var name = name
     return name.withUTF8 { wanted in
       (0..<columnCount).first { column in
-        guard let found = PQfname(pointer, Int32(column)), let base = wanted.baseAddress else { return false }
+        guard let found = PQfname(pointer, Int32(column)), let base = wanted.baseAddress else {
+          return false
+        }
         return strncmp(found, base, wanted.count) == 0 && found[wanted.count] == 0
       }
     }
@@ -91,6 +114,7 @@ final class StatementResult: @unchecked Sendable {
   func value(row: Int, column: Int) -> UnsafeRawBufferPointer? {
     guard PQgetisnull(pointer, Int32(row), Int32(column)) == 0 else { return nil }
     let length = Int(PQgetlength(pointer, Int32(row), Int32(column)))
-    return UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: length)
+    return UnsafeRawBufferPointer(
+      start: PQgetvalue(pointer, Int32(row), Int32(column)), count: length)
   }
 }

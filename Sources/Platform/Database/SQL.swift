@@ -67,6 +67,19 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     text += other.text[position...]
   }
 
+  /// Why the protocol can't carry it (PostgreSQL manual §55.7: counts of 16 bits, messages of 1 GB).
+  var unsendable: String? {
+    if parameters.isEmpty {
+      return text.utf8.count < SQL.longest ? nil : "a statement is shorter than 1 GB"
+    }
+    if parameters.count > Int(UInt16.max) { return "a statement has 65535 parameters at most" }
+    var size = text.utf8.count
+    for parameter in parameters { size += 4 + (parameter.bytes?.count ?? 0) }
+    return size < SQL.longest ? nil : "a statement is shorter than 1 GB"
+  }
+
+  private static let longest = 1_000_000_000
+
   public struct StringInterpolation: StringInterpolationProtocol {
     var sql = SQL()
 
@@ -79,26 +92,36 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable {
     public mutating func appendLiteral(_ literal: String) { sql.append(text: literal) }
 
     /// Binds a value.
-    public mutating func appendInterpolation(_ value: some SQLEncodable) { sql.append(SQLParameter(value)) }
+    public mutating func appendInterpolation(_ value: some SQLEncodable) {
+      sql.append(SQLParameter(value))
+    }
 
     /// Binds a value, or NULL of its type.
-    public mutating func appendInterpolation<Value: SQLEncodable>(_ value: Value?) { sql.append(SQLParameter(value)) }
+    public mutating func appendInterpolation<Value: SQLEncodable>(_ value: Value?) {
+      sql.append(SQLParameter(value))
+    }
 
     /// Inserts the schema's quoted name.
     public mutating func appendInterpolation(_ schema: Schema) { sql.append(text: schema.quoted) }
 
     /// Inserts text that stands in the source as a literal.
-    public mutating func appendInterpolation(raw text: StaticString) { sql.append(text: text.description) }
+    public mutating func appendInterpolation(raw text: StaticString) {
+      sql.append(text: text.description)
+    }
 
     /// Inserts another statement's text, its parameters numbered after those before it.
     public mutating func appendInterpolation(sql other: SQL) { sql.append(other) }
 
     /// Inserts a name as a quoted identifier: a partition, a column chosen at run time.
-    public mutating func appendInterpolation(identifier name: String) { sql.append(text: Quoting.identifier(name)) }
+    public mutating func appendInterpolation(identifier name: String) {
+      sql.append(text: Quoting.identifier(name))
+    }
 
     /// Inserts a quoted string constant, for statements that take no parameters (`PARTITION OF … FOR VALUES`).
     /// It becomes part of the text, which may be logged: nothing personal or secret.
-    public mutating func appendInterpolation(literal text: String) { sql.append(text: Quoting.literal(text)) }
+    public mutating func appendInterpolation(literal text: String) {
+      sql.append(text: Quoting.literal(text))
+    }
   }
 }
 

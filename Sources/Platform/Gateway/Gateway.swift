@@ -1,54 +1,26 @@
+import Database
 import Foundation
-import HTTPTypes
+public import HTTPTypes
 public import Hummingbird
 import HummingbirdCore
 public import Kit
 public import Logging
-import NIOCore
+public import NIOCore
 import Synchronization
 public import Web
 
 /// The context a connection gives a request before its site is known.
 public struct GatewayContext: RequestContext {
   public var coreContext: CoreRequestContextStorage
-  let network: String
+  private let channel: any Channel
 
   public init(source: Source) {
     coreContext = .init(source: source)
-    network = Network.name(of: source.channel.remoteAddress?.ipAddress ?? "unknown")
-  }
-}
-
-/// Where requests of a host go.
-public struct Destination: Sendable {
-  public let site: Site
-  public let router: SiteRouter
-  /// What the router's handlers work with.
-  public let owner: any Sendable
-
-  public init(site: Site, router: SiteRouter, owner: any Sendable) {
-    self.site = site
-    self.router = router
-    self.owner = owner
-  }
-}
-
-/// All hosts of the city. One dictionary, so that the ten-thousandth costs what the tenth does.
-public struct HostDirectory: Sendable {
-  public let cities: CityMap
-  let fallback: Destination
-  private let destinations: [String: Destination]
-
-  /// - Parameter fallback: where problems of unknown hosts are shown.
-  public init(cities: CityMap, destinations: [Destination], fallback: Destination) {
-    self.cities = cities
-    self.fallback = fallback
-    self.destinations = Dictionary(destinations.map { ($0.site.origin.authority, $0) }, uniquingKeysWith: { first, _ in first })
+    channel = source.channel
   }
 
-  /// Matches the whole authority, lower-cased; the scheme's own port may be left out.
-  func destination(_ authority: String) -> Destination? { destinations[authority.lowercased()] }
-  public func destination(site id: String) -> Destination? { destinations.values.first { $0.site.id == id } }
+  /// Of the connection's other end. Written out only when somebody asks.
+  var network: String { Network.name(of: channel.remoteAddress?.ipAddress ?? "unknown") }
 }
 
 /// What the gateway tells of each request.
@@ -58,55 +30,108 @@ public struct RequestReport: Sendable {
   public let method: String
   public let status: Int
   public let duration: Duration
+  public let requestID: String
+  /// Whether it was answered with a kept answer.
+  public let isKept: Bool
 }
 
-/// The way of every request: host → tenant → breaker and deadline → the site's router → response.
+/// The way of every request: host → tenant → kept answer, or shedding, breaker and deadline → the site's router → response.
 public struct Gateway: HTTPResponder {
   public typealias Context = GatewayContext
 
-  /// What answers without a site: probes and metrics.
-  public struct Operations: Sendable {
-    /// - Returns: what is not ready, in words; empty when all is.
-    public let ready: @Sendable () async -> [String]
-    public let metrics: @Sendable () async -> String
-    /// `nil`: metrics are open (development). Else the bearer token that reads them.
-    public let metricsToken: String?
-    public init(
-      ready: @escaping @Sendable () async -> [String], metrics: @escaping @Sendable () async -> String, metricsToken: String?
-    ) {
-      self.ready = ready
-      self.metrics = metrics
-      self.metricsToken = metricsToken
-    }
+  /// The table R54, where it isn't about rates.
+  public struct Settings: Sendable {
+    /// Of routes that name none of their own.
+    public var deadline = Duration.seconds(30)
+    /// Errors in a row that open a circuit, for how long, and how many per cent of the databases may be given up at a time.
+    public var breakerErrors = 5
+    public var breakerPause = Duration.seconds(30)
+    public var breakerEjectedMost = 50
+    public var shedding = LoadShedding.Settings()
+    /// How often a read is tried while its connection fails.
+    public var readTries = 3
+    /// Whether answers may be kept for, and given to, who asks there: a flag of the configuration.
+    public var keepsAnswers: @Sendable (Site, Session?) -> Bool = { _, _ in true }
+
+    public init() {}
   }
 
-  private let directory: @Sendable () -> HostDirectory
-  private let operations: Operations
-  private let clock: DomainClock
-  private let logger: Logger
-  private let deadline: Duration
-  private let report: @Sendable (RequestReport) -> Void
-  private let breaker = Shared(CircuitBreaker())
+  let directory: @Sendable () -> HostDirectory
+  let operations: Operations
+  let clock: DomainClock
+  let logger: Logger
+  let settings: Settings
+  let report: @Sendable (RequestReport) -> Void
+  let shared: GatewayState
 
+  /// - Parameters:
+  ///   - cache: where answers are kept: the one that `Freshness` and the followers drop from. This one keeps nothing.
+  ///   - limiter: whose figures stand in ``metrics``; the routers ask theirs.
+  ///   - report: called after each request, on the thread that answered it; it must be quick. It writes the log's line.
   public init(
-    directory: @escaping @Sendable () -> HostDirectory, operations: Operations, clock: DomainClock, logger: Logger,
-    deadline: Duration = .seconds(30), report: @escaping @Sendable (RequestReport) -> Void
+    directory: @escaping @Sendable () -> HostDirectory, operations: Operations, cache: ResponseCache = ResponseCache(bytes: 0),
+    limiter: SharedRateLimiter? = nil, settings: Settings = Settings(), clock: DomainClock, logger: Logger,
+    report: @escaping @Sendable (RequestReport) -> Void
   ) {
     self.directory = directory
     self.operations = operations
     self.clock = clock
     self.logger = logger
-    self.deadline = deadline
+    self.settings = settings
     self.report = report
+    shared = GatewayState(cache: cache, limiter: limiter, settings: settings)
   }
 
   public func respond(to request: Request, context: GatewayContext) async throws -> Response {
     await respond(to: request, network: context.network)
   }
 
-  /// The same way without a socket, for the city's own relying parties.
+  /// The same way without a socket.
   public func respond(to request: Request, network: String) async -> Response {
     if let response = await probe(request) { return response }
+    return await respond(to: request, network: network, deadline: nil).response
+  }
+
+  /// For the city's own relying parties, whose calls to the issuer are tried three times, ten seconds each (R54).
+  ///
+  /// Reads are run again when a connection fails. What changes something is run again only when nothing can have reached
+  /// the database: a code must not be redeemed twice because the answer to the first time was lost.
+  public func respond(
+    to head: HTTPRequest, body: ByteBuffer, network: String, tries: Int = 3, each deadline: Duration = .seconds(10)
+  ) async -> Response {
+    for left in (0..<max(1, tries)).reversed() {
+      let (response, error) = await respond(
+        to: Request(head: head, body: RequestBody(buffer: body)), network: network, deadline: deadline)
+      let isSafe = head.method == .get || head.method == .head
+      guard left > 0, !Task.isCancelled, Gateway.isWorthAnother(error, isSafe: isSafe) else { return response }
+      shared.counters.retries.wrappingAdd(1, ordering: .relaxed)
+      try? await Task.sleep(for: .milliseconds(.random(in: 50...200)))
+    }
+    preconditionFailure("the last try returns")
+  }
+
+  /// Goes on measuring how long work waits for its turn on these loops and on the executor of all tasks, until the task is
+  /// cancelled. Without it only the number of requests under way says that there are too many.
+  public func watchLoad(of loops: any EventLoopGroup) async {
+    let probe = LoadProbe { [shared] wait in shared.shedding.withLock { $0.observe(wait: wait, now: .now) } }
+    probe.watch(loops)
+    await probe.run()
+  }
+
+  public var metrics: GatewayMetrics {
+    let (level, inFlight) = shared.shedding.withLock { ($0.level, $0.inFlight) }
+    let open = shared.breaker.open
+    return GatewayMetrics(
+      cache: shared.cache.figures, limits: shared.limiter?.figures ?? [:], countsAlone: shared.limiter?.isAlone ?? false,
+      inFlight: inFlight, sheddingLevel: level, shed: shared.counters.shed.withLock { $0 },
+      deadlines: shared.counters.deadlines.load(ordering: .relaxed),
+      retries: shared.counters.retries.load(ordering: .relaxed),
+      refused: shared.counters.refused.load(ordering: .relaxed), openDatabases: open.databases, openSites: open.sites)
+  }
+
+  private func respond(
+    to request: Request, network: String, deadline: Duration?
+  ) async -> (response: Response, error: (any Error)?) {
     let start = ContinuousClock.now
     let directory = directory()
     // Of a request, only the host's name is taken from the client, and only to look it up.
@@ -114,10 +139,7 @@ public struct Gateway: HTTPResponder {
     let found = directory.destination(authority)
     let destination = found ?? directory.fallback
     let now = clock.now()
-    let id = UUID.v7(at: now).text
-    var logger = self.logger
-    logger[metadataKey: "request"] = "\(id)"
-    logger[metadataKey: "tenant"] = "\(destination.site.id)"
+    let id = shared.ids.make(at: now)
     let isHead = request.method == .head
     var inner = request
     if isHead {
@@ -127,16 +149,14 @@ public struct Gateway: HTTPResponder {
     }
     let arrival = Arrival(
       request: inner, site: destination.site, cities: directory.cities, now: now, requestID: id, logger: logger)
-
-    let outcome: Outcome
-    if found == nil {
-      outcome = destination.router.refuse(
-        Problem(.unknownHost, ["found": String(authority.prefix(100))]), arrival: arrival)
-    } else if let wait = breaker.value.refuses(destination.site.id, now: now) {
-      outcome = destination.router.refuse(Problem(.unavailable, retryAfter: wait), arrival: arrival)
+    var outcome: Outcome
+    if found != nil {
+      let work = Work(arrival: arrival, destination: destination, directory: directory, deadline: deadline)
+      outcome = await attend(work, network: network)
+    } else if let origin = directory.moved(authority) {
+      outcome = destination.router.moved(to: origin, arrival: arrival)
     } else {
-      outcome = await Network.$name.withValue(network) { await within(deadline, arrival, destination) }
-      breaker.value.note(destination.site.id, failed: outcome.problem == .unavailable, now: now)
+      outcome = destination.router.refuse(Problem(.unknownHost, ["found": String(authority.prefix(100))]), arrival: arrival)
     }
     var response = outcome.response
     if isHead {
@@ -144,68 +164,40 @@ public struct Gateway: HTTPResponder {
       response.body = ResponseBody()
       if let length { response.headers[.contentLength] = "\(length)" }
     }
-    let duration = ContinuousClock.now - start
     report(
       RequestReport(
         site: destination.site.id, route: outcome.route, method: request.method.rawValue, status: Int(response.status.code),
-        duration: duration))
-    logger.info(
-      "request",
-      metadata: [
-        "method": "\(request.method.rawValue)", "route": "\(outcome.route)", "status": "\(response.status.code)",
-        "ms": "\(duration.milliseconds)",
-      ])
-    return response
+        duration: ContinuousClock.now - start, requestID: id, isKept: outcome.isKept))
+    return (response, outcome.error)
   }
 
-  /// Runs the router; past the deadline its task is cancelled, and with it the query it waits for.
-  private func within(_ deadline: Duration, _ arrival: Arrival, _ destination: Destination) async -> Outcome {
-    await withTaskGroup(of: Outcome?.self) { group in
-      group.addTask { await destination.router.respond(to: arrival, owner: destination.owner) }
-      group.addTask {
-        try? await Task.sleep(for: deadline)
-        return nil
-      }
-      let first = await group.next() ?? nil
-      group.cancelAll()
-      return first
-        ?? destination.router.refuse(Problem(.deadlineExceeded, retryAfter: 5), arrival: arrival)
+  /// Whether a failure is of the connection, so that another try may do.
+  static func isWorthAnother(_ error: (any Error)?, isSafe: Bool) -> Bool {
+    switch (error as? DatabaseError)?.kind {
+    case .connectionFailed: true
+    case .connectionLost: isSafe
+    default: false
     }
-  }
-
-  /// `/health`: the process lives. `/ready`: it can do its work. On any host, since probes come by address.
-  private func probe(_ request: Request) async -> Response? {
-    guard request.method == .get || request.method == .head else { return nil }
-    switch request.uri.path {
-    case "/health": return plain("{\"status\":\"ok\"}\n", .ok, "application/json")
-    case "/ready":
-      let missing = await operations.ready()
-      if missing.isEmpty { return plain("{\"status\":\"ready\"}\n", .ok, "application/json") }
-      let list = missing.map { "\"\($0.replacing("\"", with: "'"))\"" }.joined(separator: ",")
-      return plain("{\"status\":\"not ready\",\"missing\":[\(list)]}\n", .serviceUnavailable, "application/json")
-    case "/metrics":
-      if let token = operations.metricsToken, !equal(request.headers[.authorization] ?? "", "Bearer \(token)") {
-        return plain("a bearer token is needed\n", .unauthorized, "text/plain")
-      }
-      return plain(await operations.metrics(), .ok, "text/plain; version=0.0.4; charset=utf-8")
-    default: return nil
-    }
-  }
-
-  private func equal(_ a: String, _ b: String) -> Bool {
-    let (a, b) = (Array(a.utf8), Array(b.utf8))
-    return a.count == b.count && zip(a, b).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) } == 0
-  }
-
-  private func plain(_ text: String, _ status: HTTPResponse.Status, _ type: String) -> Response {
-    Response(
-      status: status, headers: [.contentType: type, .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
 }
 
-/// Holds a class in a struct that is copied.
-private struct Shared<Value: AnyObject & Sendable>: Sendable {
-  let value: Value
-  init(_ value: Value) { self.value = value }
+/// What all copies of a gateway share.
+final class GatewayState: Sendable {
+  let cache: ResponseCache
+  let limiter: SharedRateLimiter?
+  let breaker: CircuitBreaker
+  let watch: DeadlineWatch
+  let ids = RequestIDs()
+  let counters = GatewayCounters()
+  let shedding: Mutex<LoadShedding>
+
+  init(cache: ResponseCache, limiter: SharedRateLimiter?, settings: Gateway.Settings) {
+    self.cache = cache
+    self.limiter = limiter
+    breaker = CircuitBreaker(
+      .init(
+        circuit: .init(errors: settings.breakerErrors, pause: settings.breakerPause), ejectedMost: settings.breakerEjectedMost))
+    watch = DeadlineWatch(tick: max(.milliseconds(5), min(.milliseconds(250), settings.deadline / 4)))
+    shedding = Mutex(LoadShedding(settings.shedding))
+  }
 }

@@ -68,7 +68,7 @@ public final class IdentityService: Sendable {
     emailFingerprint = Fingerprint(key.key("identity:email"))
     attemptFingerprint = Fingerprint(key.key("identity:attempt"))
     sealer = Sealer(key.key("identity:seal"))
-    threads = WorkerThreads()
+    threads = WorkerThreads(rested: HashMemory.release)
     hasher = PasswordHasher(threads: threads)
     keys = SigningKeys(
       database: database, schema: schema, sealer: sealer, threads: threads, issuer: issuer.origin.description, logger: logger)
@@ -81,9 +81,14 @@ public final class IdentityService: Sendable {
   /// The sessions of the issuer's own site.
   public var sessions: IssuerSessions { IssuerSessions(self) }
 
-  /// Listens for sessions that were revoked by another node, until the task is cancelled.
-  public func run() async {
-    for await _ in database.listen(on: IdentityService.channel) { forgetSessions() }
+  /// Listens for sessions that were revoked and roles that were changed on any node, until the task is cancelled.
+  ///
+  /// - Parameter changed: told each time, so that what others remember of sessions is asked for again too.
+  public func run(changed: @escaping @Sendable () -> Void = {}) async {
+    for await _ in database.listen(on: IdentityService.channel) {
+      forgetSessions()
+      changed()
+    }
   }
 
   static let channel = "identity_sessions"
@@ -94,7 +99,7 @@ public final class IdentityService: Sendable {
     bearers.drop()
   }
 
-  /// Tells every node, this one after COMMIT, to look at the sessions again.
+  /// Tells every node, this one after COMMIT, to look at the sessions and their roles again.
   func announceRevocation(in transaction: Transaction) async throws {
     try await transaction.execute("SELECT pg_notify(\(IdentityService.channel), '')")
     transaction.afterCommit { [self] in forgetSessions() }

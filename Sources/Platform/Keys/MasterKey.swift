@@ -37,7 +37,11 @@ public enum Secret {
   }
 
   /// What the database keeps of a bearer secret with full entropy: its SHA-256.
-  public static func digest(_ secret: String) -> [UInt8] { Array(SHA256.hash(data: Data(secret.utf8))) }
+  public static func digest(_ secret: String) -> [UInt8] {
+    var (secret, hash) = (secret, SHA256())
+    secret.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+    return Array(hash.finalize())
+  }
 
   /// Equality without an early exit: the time depends on the lengths only.
   public static func equal(_ a: String, _ b: String) -> Bool {

@@ -36,8 +36,8 @@ public struct ConfigMistakes: Error, Sendable, CustomStringConvertible {
 public final class ConfigDocument {
   public let file: String
   private(set) var mistakes: [ConfigMistake] = []
-  private let node: Node
-  private var sections: [ConfigSection] = []
+  let node: Node
+  private var sections: [String: ConfigSection] = [:]
 
   /// - Throws: ``ConfigMistakes`` when the text is no YAML mapping, with the line the parser stopped at.
   public init(yaml: String, file: String) throws(ConfigMistakes) {
@@ -68,15 +68,15 @@ public final class ConfigDocument {
 
   /// Call when every service has read its section: a key that nobody asked for is a mistake too.
   public func finish() throws(ConfigMistakes) {
-    for section in sections { section.noteUnknownKeys() }
-    sections = []
+    for section in sections.values { section.noteUnknownKeys() }
+    sections = [:]
     guard mistakes.isEmpty else { throw ConfigMistakes(mistakes.sorted { ($0.line, $0.key) < ($1.line, $1.key) }) }
   }
 
   func section(_ node: Node, path: String) -> ConfigSection {
-    if let known = sections.first(where: { $0.path == path }) { return known }
+    if let known = sections[path] { return known }
     let section = ConfigSection(document: self, node: node, path: path)
-    sections.append(section)
+    sections[path] = section
     return section
   }
 

@@ -8,26 +8,36 @@ public final class ConfigSection {
   private let node: Node
   private var known: Set<String> = []
   private var isOpen = false
+  /// By key, the first of each: a section of a thousand stanzas is asked a thousand times.
+  private let members: [String: Node]
 
   init(document: ConfigDocument, node: Node, path: String) {
     self.document = document
     self.node = node
     self.path = path
+    if case .mapping(let mapping) = node {
+      members = Dictionary(mapping.compactMap { pair in pair.key.string.map { ($0, pair.value) } }) { first, _ in first }
+    } else {
+      members = [:]
+    }
   }
 
   private func child(_ key: String) -> Node? {
     known.insert(key)
-    guard case .mapping(let mapping) = node else { return nil }
-    return mapping.first { $0.key.string == key }?.value
+    return members[key]
   }
 
-  private func join(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  /// The path of a key; of the section itself for the empty one.
+  private func join(_ key: String) -> String { path.isEmpty ? key : key.isEmpty ? path : "\(path).\(key)" }
 
   /// The keys in the order they are written in.
   public var keys: [String] {
     guard case .mapping(let mapping) = node else { return [] }
     return mapping.compactMap { $0.key.string }
   }
+
+  /// All of it as one text, the same for the same values: whether a section changed is whether this did.
+  public var source: String { ConfigValue(node).description }
 
   public func has(_ key: String) -> Bool { child(key) != nil }
 

@@ -1,12 +1,11 @@
 public import Foundation
+import Synchronization
 
 extension UUID {
   /// A UUID version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits. Sorts by time of making.
   public static func v7(at instant: Instant = .now) -> UUID {
-    var generator = SystemRandomNumberGenerator()
     let milliseconds = UInt64(max(0, instant.microseconds / 1_000))
-    let high = generator.next() as UInt64
-    let low = generator.next() as UInt64
+    let (high, low) = RandomBits.next()
     func time(_ shift: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: milliseconds >> shift) }
     func random(_ value: UInt64, _ shift: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: value >> shift) }
     return UUID(
@@ -19,7 +18,47 @@ extension UUID {
   }
 
   /// Lower case, as everywhere in this product.
-  public var text: String { uuidString.lowercased() }
+  public var text: String {
+    withUnsafeBytes(of: uuid) { bytes in
+      String(unsafeUninitializedCapacity: 36) { out in
+        var at = 0
+        for (index, byte) in bytes.enumerated() {
+          if index == 4 || index == 6 || index == 8 || index == 10 {
+            out[at] = UInt8(ascii: "-")
+            at += 1
+          }
+          out[at] = UUID.hex(byte >> 4)
+          out[at + 1] = UUID.hex(byte & 0x0F)
+          at += 2
+        }
+        return at
+      }
+    }
+  }
+
+  private static func hex(_ digit: UInt8) -> UInt8 { digit < 10 ? 48 + digit : 87 + digit }
+}
+
+/// Random bits of the system, fetched for many ids at once: every request has one.
+private enum RandomBits {
+  private struct Store {
+    var words = [UInt64](repeating: 0, count: 32)
+    var used = 32
+  }
+
+  private static let store = Mutex(Store())
+
+  static func next() -> (UInt64, UInt64) {
+    store.withLock { store in
+      if store.used == store.words.count {
+        // 256 bytes are what one call gives; it fails for more only (getentropy(3)).
+        store.words.withUnsafeMutableBytes { _ = getentropy($0.baseAddress!, $0.count) }
+        store.used = 0
+      }
+      defer { store.used += 2 }
+      return (store.words[store.used], store.words[store.used + 1])
+    }
+  }
 }
 
 /// A person's account, everywhere in the city. Opaque: says nothing about who she is.

@@ -27,7 +27,27 @@ public struct Instant: Hashable, Comparable, Sendable {
     let second = seconds - days * 86_400
     let day = CivilDate(daysSinceEpoch: Int(days))
     let milli = (microseconds - seconds * 1_000_000) / 1_000
-    return "\(day)T\(two(second / 3_600)):\(two(second / 60 % 60)):\(two(second % 60)).\(three(milli))Z"
+    guard (0...9999).contains(day.year) else {
+      return "\(day)T\(two(second / 3_600)):\(two(second / 60 % 60)):\(two(second % 60)).\(three(milli))Z"
+    }
+    return String(unsafeUninitializedCapacity: 24) { out in
+      func put(_ number: Int64, at index: Int, digits: Int, then mark: Unicode.Scalar) {
+        var rest = number
+        for place in (index..<index + digits).reversed() {
+          out[place] = 48 + UInt8(rest % 10)
+          rest /= 10
+        }
+        out[index + digits] = UInt8(ascii: mark)
+      }
+      put(Int64(day.year), at: 0, digits: 4, then: "-")
+      put(Int64(day.month), at: 5, digits: 2, then: "-")
+      put(Int64(day.day), at: 8, digits: 2, then: "T")
+      put(second / 3_600, at: 11, digits: 2, then: ":")
+      put(second / 60 % 60, at: 14, digits: 2, then: ":")
+      put(second % 60, at: 17, digits: 2, then: ".")
+      put(milli, at: 20, digits: 3, then: "Z")
+      return 24
+    }
   }
 
   /// Reads RFC 3339 with any offset and up to six fraction digits.

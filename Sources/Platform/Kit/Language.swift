@@ -6,19 +6,25 @@ public enum Language: String, Sendable, Codable, CaseIterable, CodingKeyRepresen
   /// The best of our languages for an `Accept-Language` header (RFC 9110 §12.5.4); `nil` when it names none of them.
   public static func best(acceptLanguage header: String, of offered: [Language]) -> Language? {
     var best: (language: Language, quality: Double)?
-    for part in header.split(separator: ",").prefix(20) {
-      let pieces = part.split(separator: ";")
-      guard let range = pieces.first?.trimmed.lowercased() else { continue }
+    for part in header.utf8.split(separator: UInt8(ascii: ",")).prefix(20) {
+      let pieces = part.split(separator: UInt8(ascii: ";"))
+      guard let range = pieces.first else { continue }
       var quality = 1.0
       for parameter in pieces.dropFirst() {
-        let pair = parameter.split(separator: "=", maxSplits: 1).map(\.trimmed)
+        let pair = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1).map { Substring($0).trimmed }
         if pair.count == 2, pair[0] == "q" { quality = Double(pair[1]) ?? 0 }
       }
-      let primary = range.split(separator: "-").first.map(String.init) ?? range
-      guard quality > 0, let language = Language(rawValue: primary), offered.contains(language) else { continue }
+      guard quality > 0, let language = named(by: range), offered.contains(language) else { continue }
       if best == nil || quality > best!.quality { best = (language, quality) }
     }
     return best?.language
+  }
+
+  /// `ko`, `KO`, `ko-KR`, with white space around it.
+  private static func named(by range: Substring.UTF8View) -> Language? {
+    let bytes = range.drop { $0 == 32 || $0 == 9 }.prefix { $0 != 32 && $0 != 9 }
+    let primary = bytes.prefix { $0 != UInt8(ascii: "-") }
+    return allCases.first { $0.rawValue.utf8.elementsEqual(primary.lazy.map { (65...90).contains($0) ? $0 | 0x20 : $0 }) }
   }
 }
 

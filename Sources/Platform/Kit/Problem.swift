@@ -54,6 +54,7 @@ extension Problem.Kind {
   public static let forgedRequest = Problem.Kind("forged-request", 403)
   public static let notFound = Problem.Kind("not-found", 404)
   public static let methodNotAllowed = Problem.Kind("method-not-allowed", 405)
+  public static let gone = Problem.Kind("gone", 410)
   public static let conflict = Problem.Kind("conflict", 409)
   public static let keyReused = Problem.Kind("idempotency-key-reused", 409)
   public static let tooLarge = Problem.Kind("too-large", 413)
@@ -62,6 +63,8 @@ extension Problem.Kind {
   public static let invalidInput = Problem.Kind("invalid-input", 422)
   public static let tooManyRequests = Problem.Kind("too-many-requests", 429)
   public static let internalError = Problem.Kind("internal-error", 500)
+  /// A service that rests, on purpose.
+  public static let closed = Problem.Kind("closed", 503)
   public static let unavailable = Problem.Kind("unavailable", 503)
   public static let deadlineExceeded = Problem.Kind("deadline-exceeded", 503)
 }

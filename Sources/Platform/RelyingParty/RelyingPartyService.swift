@@ -75,6 +75,8 @@ public protocol IssuerTransport: Sendable {
 public protocol SessionAuthority: Sendable {
   /// Whether a session at the issuer has neither ended nor run out. Asked with every request: answered from memory.
   func isLive(_ session: UUID) async throws -> Bool
+  /// The same, if it is known without asking anyone; `nil` when it isn't.
+  func remembersLive(_ session: UUID) -> Bool?
   /// Display names. A person who is gone has none.
   func names(_ people: Set<PersonID>) async throws -> [PersonID: String]
   /// - Parameter tenant: a tenant's id, `city`, or `console`, whose roles are a person's posts everywhere: `operator@jeju`.
@@ -85,6 +87,10 @@ public protocol SessionAuthority: Sendable {
   func bearer(_ token: String) async throws -> (session: UUID, person: PersonID)?
   /// Ends a session everywhere.
   func end(_ session: UUID) async throws
+}
+
+extension SessionAuthority {
+  public func remembersLive(_ session: UUID) -> Bool? { nil }
 }
 
 extension Site {

@@ -1,16 +1,21 @@
-import Foundation
 import Kit
 public import Logging
 
 /// One JSON object a line on standard error: `time`, `level`, `message`, `logger`, and the metadata (`request`, `tenant`, …).
+///
+/// Lines are written together, some milliseconds later; those of errors at once. See ``LogWriter``.
 public struct JSONLogHandler: LogHandler {
   public var metadata: Logger.Metadata = [:]
   public var logLevel: Logger.Level
   private let label: String
+  private let writer: LogWriter
 
-  public init(label: String, level: Logger.Level) {
+  public init(label: String, level: Logger.Level) { self.init(label: label, level: level, writer: .standardError) }
+
+  init(label: String, level: Logger.Level, writer: LogWriter) {
     self.label = label
     self.logLevel = level
+    self.writer = writer
   }
 
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -19,32 +24,31 @@ public struct JSONLogHandler: LogHandler {
   }
 
   public func log(event: LogEvent) {
-    var line = "{\"time\":\"\(Instant.now.rfc3339)\",\"level\":\"\(event.level.rawValue)\",\"logger\":\"\(label)\",\"message\":"
-    line += JSONLogHandler.quote(event.message.description)
-    let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+    var line: [UInt8] = []
+    line.reserveCapacity(320)
+    line.append("{\"time\":")
+    line.append(quoted: Instant.now.rfc3339)
+    line.append(",\"level\":")
+    line.append(quoted: event.level.rawValue)
+    line.append(",\"logger\":")
+    line.append(quoted: label)
+    line.append(",\"message\":")
+    line.append(quoted: event.message.description)
+    let all = event.metadata.map { metadata.merging($0) { _, new in new } } ?? metadata
     for (key, value) in all.sorted(by: { $0.key < $1.key }) {
-      line += ",\(JSONLogHandler.quote(key)):\(JSONLogHandler.quote(value.description))"
+      line.append(",")
+      line.append(quoted: key)
+      line.append(":")
+      line.append(quoted: value.description)
     }
-    line += "}\n"
-    // One write call a line: lines of several threads don't mix.
-    line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+    line.append("}\n")
+    writer.write(line)
+    if event.level >= .error { writer.flush() }
   }
 
   static func quote(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\n": out += "\\n"
-      case "\r": out += "\\r"
-      case "\t": out += "\\t"
-      case _ where scalar.value < 0x20:
-        let hex = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
+    var out: [UInt8] = []
+    out.append(quoted: text)
+    return String(decoding: out, as: UTF8.self)
   }
 }

@@ -7,22 +7,27 @@ public struct TenantServices: Sendable {
   /// The tenant's own client: a role with rights on its own schema and nothing beyond.
   public let database: Database
   public let outbox: any Outbox
+  public let freshness: any Freshness
   public let entitlements: any Entitlements
   public let people: any PeopleDirectory
   public let points: any PointsBalances
   public let content: any ContentLibrary
+  public let flags: any FeatureFlags
   public let clock: DomainClock
 
   public init(
-    database: Database, outbox: any Outbox, entitlements: any Entitlements, people: any PeopleDirectory,
-    points: any PointsBalances, content: any ContentLibrary, clock: DomainClock
+    database: Database, outbox: any Outbox, freshness: any Freshness = NothingKept(), entitlements: any Entitlements,
+    people: any PeopleDirectory, points: any PointsBalances, content: any ContentLibrary,
+    flags: any FeatureFlags = EverythingOff(), clock: DomainClock
   ) {
     self.database = database
     self.outbox = outbox
+    self.freshness = freshness
     self.entitlements = entitlements
     self.people = people
     self.points = points
     self.content = content
+    self.flags = flags
     self.clock = clock
   }
 }
@@ -87,6 +92,19 @@ public struct Activity: Sendable {
 public protocol Outbox: Sendable {
   func emit(_ event: DomainEvent, in transaction: Transaction) async throws
   func record(_ activity: Activity, in transaction: Transaction) async throws
+}
+
+/// Answers of a route with `cache:` are kept until one of their tags is touched.
+public protocol Freshness: Sendable {
+  /// Says, in the transaction of the change, what changes with it: this process never gives an old answer once the
+  /// transaction has returned, the others drop theirs some milliseconds later.
+  func touch(_ tags: Set<String>, in transaction: Transaction) async throws
+}
+
+/// For a module that stands alone: nobody keeps its answers.
+public struct NothingKept: Freshness {
+  public init() {}
+  public func touch(_ tags: Set<String>, in transaction: Transaction) async throws {}
 }
 
 // MARK: Entitlements

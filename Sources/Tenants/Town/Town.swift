@@ -1,4 +1,5 @@
 import Database
+import Foundation
 import Kit
 public import TenantKit
 public import Web
@@ -32,6 +33,11 @@ public struct Town: TenantModule, SampleContentLoading {
 
   var database: Database { services.database }
   var schema: Schema { tenant.schema }
+
+  /// Lists show of a question what its own page shows, so one changes with the other.
+  func touch(_ questions: [UUID], in transaction: Transaction) async throws {
+    try await services.freshness.touch(Set(["questions"] + questions.map { "question:\($0.text)" }), in: transaction)
+  }
 
   public init(tenant: Tenant, settings: TownSettings, services: TenantServices) {
     self.tenant = tenant

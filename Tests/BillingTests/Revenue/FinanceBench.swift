@@ -29,8 +29,8 @@ struct FinanceBench: Sendable {
       database: bench.database, schema: Bench.schema, ledger: bench.ledger,
       export: LedgerExport(
         database: bench.database, schema: Bench.schema, clock: bench.clock.domain, timeZone: zone, seller: entity),
-      clock: bench.clock.domain, timeZone: zone, rules: rules,
-      earners: [.dreamseed: entity, .univprep: entity, .majorprep: "major-kr"], usage: usage, statements: usage,
+      clock: bench.clock.domain, timeZone: zone, rules: { rules },
+      earners: { [.dreamseed: entity, .univprep: entity, .majorprep: "major-kr"] }, usage: usage, statements: usage,
       audit: bench.service.audit, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 

@@ -17,6 +17,11 @@ extension IdentityService {
 
   /// Gives a person a role at a tenant, or at ``city``. A role she has stays as it is.
   public func grant(_ person: PersonID, at tenant: String, role: String, by actor: PersonID? = nil) async throws {
+    try await add(role, of: person, at: tenant, by: actor, isNews: true)
+  }
+
+  /// - Parameter isNews: whether somebody may have remembered that she hasn't the role.
+  private func add(_ role: String, of person: PersonID, at tenant: String, by actor: PersonID?, isNews: Bool) async throws {
     let now = clock.now()
     try await database.transaction { [self] transaction in
       let added = try await transaction.execute(
@@ -28,6 +33,7 @@ extension IdentityService {
       try await audit(
         "membership.granted", actor: actor, subject: person.uuid, detail: ["tenant": .string(tenant), "role": .string(role)],
         at: now, in: transaction)
+      if isNews { try await announceRevocation(in: transaction) }
     }
   }
 
@@ -41,6 +47,7 @@ extension IdentityService {
       try await audit(
         "membership.withdrawn", actor: actor, subject: person.uuid, detail: ["tenant": .string(tenant), "role": .string(role)],
         at: now, in: transaction)
+      try await announceRevocation(in: transaction)
     }
   }
 
@@ -56,7 +63,8 @@ extension IdentityService {
   public func join(_ person: PersonID, at tenant: String) async throws -> Set<String> {
     let roles = try await roles(of: person, at: tenant)
     guard roles.isEmpty else { return roles }
-    try await grant(person, at: tenant, role: "member", by: person)
+    // Her first session there is made after this: nobody remembers one without the role.
+    try await add("member", of: person, at: tenant, by: person, isNews: false)
     return try await self.roles(of: person, at: tenant)
   }
 

@@ -38,6 +38,22 @@ extension IdentityService {
         redirectURIs: [origin.url("/signin/callback")], postLogoutRedirectURIs: [origin.url("/")], isFirstParty: true))
   }
 
+  /// Registers sites of the city that are not registered so yet: with hundreds of them, one query where nothing changed.
+  /// - Returns: how many were.
+  @discardableResult
+  public func registerFirstParties(_ sites: [Site]) async throws -> Int {
+    let rows = try await database.query("SELECT id, name, redirect_uris FROM \(schema).client WHERE first_party")
+    var known: [String: (name: JSONValue, redirectURIs: [String])] = [:]
+    for row in rows { known[try row.get("id")] = (try row.get("name"), try row.get("redirect_uris")) }
+    let behind = sites.filter { site in
+      guard let found = known[site.id] else { return true }
+      return found.redirectURIs != [site.origin.url("/signin/callback")] || found.name["ko"]?.string != site.name.ko
+        || found.name["en"]?.string != site.name.en
+    }
+    for site in behind { try await registerFirstParty(id: site.id, name: site.name, origin: site.origin) }
+    return behind.count
+  }
+
   /// Registers a client of others, or replaces its registration.
   ///
   /// - Parameters:

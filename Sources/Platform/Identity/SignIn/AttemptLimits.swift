@@ -21,6 +21,14 @@ public struct AttemptLimits: Sendable {
     self.window = window
   }
 
+  /// - Throws: ``Kit/Problem`` `too-many-requests` with the seconds until the window ends.
+  func check(account: Int, network: Int, now: Instant) throws(Problem) {
+    guard account > perAccount || network > perNetwork else { return }
+    let left = start(of: now) + window - now
+    let seconds = Int(left.components.seconds) + 1
+    throw Problem(.tooManyRequests, ["seconds": "\(seconds)"], retryAfter: seconds)
+  }
+
   /// The fixed window an instant falls into.
   func start(of now: Instant) -> Instant {
     Instant(microseconds: now.microseconds - now.microseconds % window.microseconds)
@@ -52,22 +60,38 @@ extension IdentityService {
   /// Counts an attempt on an account and from a network.
   /// - Throws: ``Kit/Problem`` `too-many-requests` when either has had too many.
   func admitAttempt(account: String, network: String?, now: Instant) async throws {
-    var counts = [(try await countAttempt(.account, account, now: now), attempts.perAccount)]
-    if let network { counts.append((try await countAttempt(.network, network, now: now), attempts.perNetwork)) }
-    guard counts.contains(where: { $0.0 > $0.1 }) else { return }
-    let left = attempts.start(of: now) + attempts.window - now
-    let seconds = Int(left.components.seconds) + 1
-    throw Problem(.tooManyRequests, ["seconds": "\(seconds)"], retryAfter: seconds)
+    guard let network else {
+      let count = try await countAttempt(.account, account, now: now)
+      return try attempts.check(account: count, network: 0, now: now)
+    }
+    let (whose, from, start) = (subject(.account, account), subject(.network, network), attempts.start(of: now))
+    // Always the account's row first, here and below, so that two attempts never wait for each other.
+    let rows = try await database.query(
+      """
+      INSERT INTO \(schema).attempt AS a (subject, window_start, count) VALUES (\(whose), \(start), 1), (\(from), \(start), 1)
+      ON CONFLICT (subject, window_start) DO UPDATE SET count = a.count + 1
+      RETURNING subject = \(whose) AS of_account, count
+      """)
+    var counts = (account: 0, network: 0)
+    for row in rows {
+      if try row.get("of_account") { counts.account = try row.get("count") } else { counts.network = try row.get("count") }
+    }
+    try attempts.check(account: counts.account, network: counts.network, now: now)
   }
 
   /// The attempt was right: it doesn't count.
   func forgiveAttempt(account: String, network: String?, now: Instant) async throws {
-    try await database.execute("DELETE FROM \(schema).attempt WHERE subject = \(subject(.account, account))")
-    guard let network else { return }
+    let whose = subject(.account, account)
+    guard let network else {
+      try await database.execute("DELETE FROM \(schema).attempt WHERE subject = \(whose)")
+      return
+    }
     try await database.execute(
       """
-      UPDATE \(schema).attempt SET count = count - 1
-      WHERE subject = \(subject(.network, network)) AND window_start = \(attempts.start(of: now)) AND count > 0
+      WITH forgiven AS (DELETE FROM \(schema).attempt WHERE subject = \(whose) RETURNING 1),
+        done AS (SELECT count(*) FROM forgiven)
+      UPDATE \(schema).attempt SET count = attempt.count - 1 FROM done
+      WHERE subject = \(subject(.network, network)) AND window_start = \(attempts.start(of: now)) AND attempt.count > 0
       """)
   }
 }

@@ -98,6 +98,12 @@ extension IdentityService {
     return expires.map { $0 > clock.now() } ?? false
   }
 
+  /// Whether a session lives, as far as it is known from the last seconds; `nil` when it has to be asked.
+  public func remembersLive(session: UUID) -> Bool? {
+    guard let known = liveSessions[session] else { return nil }
+    return known.map { $0 > clock.now() } ?? false
+  }
+
   func browserSession(_ id: UUID, now: Instant) async throws -> BrowserSession? {
     let row = try await database.one(
       """

@@ -16,13 +16,16 @@ extension Relay {
   /// What waits in every outbox.
   /// - Returns: `nil` as backlog for an outbox that can't be read.
   public func backlogs() async -> [(schema: String, backlog: OutboxBacklog?)] {
-    await withTaskGroup(of: (Int, OutboxBacklog?).self) { group in
-      for (index, source) in sources.enumerated() {
-        group.addTask { (index, try? await Relay.backlog(source)) }
-      }
-      var found: [Int: OutboxBacklog] = [:]
-      for await (index, backlog) in group { found[index] = backlog }
-      return sources.enumerated().map { ($1.schema.name, found[$0]) }
+    let sources = sources
+    guard let asked = await candidates() else { return sources.map { ($0.schema.name, nil) } }
+    let found = await withTaskGroup(of: (Schema, OutboxBacklog?).self) { group in
+      for source in asked { group.addTask { (source.schema, try? await Relay.backlog(source)) } }
+      return await group.reduce(into: [Schema: OutboxBacklog?]()) { $0[$1.0] = .some($1.1) }
+    }
+    return sources.map { source in
+      // One that need not be asked is empty.
+      let none = OutboxBacklog(schema: source.schema.name, waiting: 0, dead: 0, oldest: nil)
+      return (source.schema.name, found[source.schema] ?? none)
     }
   }
 
@@ -40,7 +43,7 @@ extension Relay {
   /// Events that were given up, newest first. An outbox that can't be read has none here.
   public func dead(limit: Int) async -> [DeadLetter] {
     await withTaskGroup(of: [DeadLetter].self) { group in
-      for source in sources {
+      for source in await candidates() ?? [] {
         group.addTask { (try? await Relay.dead(source, limit: limit)) ?? [] }
       }
       let all = await group.reduce(into: []) { $0 += $1 }

@@ -19,12 +19,17 @@ public struct QueueWorker: Sendable {
     self.logger = logger
   }
 
-  public func run(interval: Duration = .milliseconds(250)) async {
+  /// Whether it takes jobs of a queue.
+  public func works(_ queue: JobQueue.Settings) -> Bool { settings.contains { $0.name == queue.name } }
+
+  /// Works until its task is cancelled. A job that is under way then is not cut off, unless it takes longer than `patience`:
+  /// given up, it would stand still until its lease runs out.
+  public func run(interval: Duration = .milliseconds(250), patience: Duration = .seconds(20)) async {
     await withTaskGroup(of: Void.self) { group in
       for setting in settings {
         group.addTask {
           while !Task.isCancelled {
-            let worked = await work(setting)
+            let worked = await CutOff.late(by: patience) { await work(setting) }
             if worked < setting.concurrency { try? await Task.sleep(for: interval) }
           }
         }
@@ -62,6 +67,21 @@ public struct QueueWorker: Sendable {
         metadata: ["job": "\(job.id)", "kind": "\(job.kind)", "attempt": "\(job.attempt)", "error": "\(SafeError(error))"])
       // When this can't be written either, the lease runs out and the job is taken again.
       try? await queue.failed(job, reason: "\(SafeError(error))")
+    }
+  }
+}
+
+/// Work that hears of its task's cancellation later than the task.
+enum CutOff {
+  static func late<Value: Sendable>(by time: Duration, _ work: @escaping @Sendable () async -> Value) async -> Value {
+    let task = Task { await work() }
+    return await withTaskCancellationHandler {
+      await task.value
+    } onCancel: {
+      Task {
+        try? await Task.sleep(for: time)
+        task.cancel()
+      }
     }
   }
 }

@@ -35,16 +35,25 @@ public struct Scheduler: Sendable {
     self.logger = logger
   }
 
+  /// Works until its task is cancelled; then another node may lead at once.
   public func run(interval: Duration = .seconds(1)) async {
     while !Task.isCancelled {
       do {
         if try await lead() { try await tick() }
       } catch {
-        if Task.isCancelled { return }
+        if Task.isCancelled { break }
         logger.warning("schedule not looked at", metadata: ["error": "\(SafeError(error))"])
       }
       try? await Task.sleep(for: interval)
     }
+    // The task is cancelled by now, and with it whatever it asked.
+    await Task { try? await resign() }.value
+  }
+
+  /// Gives the lease back, if this node has it.
+  func resign() async throws {
+    try await queue.database.execute(
+      "DELETE FROM \(queue.schema).lease WHERE name = 'scheduler' AND holder = \(node)")
   }
 
   /// Takes or keeps the lease.

@@ -1,5 +1,5 @@
 import Foundation
-import HTTPTypes
+public import HTTPTypes
 public import Hummingbird
 import Keys
 import Kit
@@ -8,8 +8,8 @@ public import Web
 
 /// The sessions of every site but the issuer: a cookie of that site, or an access token in `Authorization` (RFC 6750).
 ///
-/// What a session is changes seldom and is remembered for five seconds, its roles too: so long a role that was withdrawn
-/// still opens doors. Whether the session itself lives is asked every time.
+/// What a session is changes seldom and is remembered for five seconds, its roles too. Whether the session itself lives is
+/// asked every time, of the authority's memory.
 public final class SiteSessions: SessionReader {
   private struct Known: Sendable {
     let session: Session
@@ -23,41 +23,73 @@ public final class SiteSessions: SessionReader {
     let digest: [UInt8]
   }
 
-  private static let memory = Duration.seconds(5)
+  private struct Memory {
+    var known: [CacheKey: Known] = [:]
+    /// How often all was forgotten. What was asked for before is not kept after.
+    var generation = 0
+  }
+
+  private static let lifetime = Duration.seconds(5)
   private static let capacity = 50_000
 
   private let service: RelyingPartyService
-  private let known = Mutex<[CacheKey: Known]>([:])
+  private let memory = Mutex(Memory())
 
   public init(_ service: RelyingPartyService) { self.service = service }
 
-  public func session(of request: Request, on site: Site) async throws -> Session? {
-    // A request that brings an access token means that one, not the cookie a browser adds by itself.
-    if let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") {
-      return try await bearer(header.dropFirst(7).trimmed, on: site)
+  /// Everything remembered is asked for again: a role or a session changed somewhere.
+  public func forget() {
+    memory.withLock { memory in
+      memory.known.removeAll(keepingCapacity: true)
+      memory.generation += 1
     }
-    guard let cookie = request.cookies[site.cookieName(RelyingPartyService.sessionCookie)]?.value, cookie.utf8.count == 43
+  }
+
+  public func remembered(_ head: HTTPRequest, on site: Site) -> Session?? {
+    let fields = head.headerFields
+    // A request that brings an access token means that one, not the cookie a browser adds by itself.
+    guard fields[.authorization] == nil else { return nil }
+    guard let cookie = SiteSessions.cookie(fields, on: site) else { return .some(nil) }
+    guard let found = known(CacheKey(site: site.id, digest: Secret.digest(cookie))),
+      let isLive = service.authority.remembersLive(found.sid)
     else { return nil }
+    return .some(isLive ? found.session : nil)
+  }
+
+  public func session(of request: Request, on site: Site) async throws -> Session? {
+    let generation = memory.withLock(\.generation)
+    if let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") {
+      return try await bearer(header.dropFirst(7).trimmed, on: site, generation: generation)
+    }
+    guard let cookie = SiteSessions.cookie(request.headers, on: site) else { return nil }
     let key = CacheKey(site: site.id, digest: Secret.digest(cookie))
-    if let found = remembered(key) {
+    if let found = known(key) {
       return try await service.authority.isLive(found.sid) ? found.session : nil
     }
     guard let row = try await service.store.find(digest: key.digest, site: site.id, now: service.clock.now()),
       try await service.authority.isLive(row.sid),
       let session = try await session(id: row.id, person: row.person, proof: .cookie, on: site)
     else { return nil }
-    remember(key, session, sid: row.sid, expires: row.expires)
+    remember(key, session, sid: row.sid, expires: row.expires, generation: generation)
     return session
   }
 
-  private func bearer(_ token: String, on site: Site) async throws -> Session? {
+  /// The secret of the session's cookie, if the request has one of its form.
+  private static func cookie(_ fields: HTTPFields, on site: Site) -> String? {
+    guard let value = fields.cookie(site.cookieName(RelyingPartyService.sessionCookie)), value.utf8.count == 43 else {
+      return nil
+    }
+    return String(value)
+  }
+
+  private func bearer(_ token: String, on site: Site, generation: Int) async throws -> Session? {
     guard let found = try await service.authority.bearer(token) else { return nil }
     let key = CacheKey(site: site.id, digest: Secret.digest(token))
-    if let known = remembered(key) { return known.session }
+    if let known = known(key) { return known.session }
     // A program may come to a tenant that its person has never signed in to.
     _ = try await service.authority.join(found.person, at: site.membershipName)
     guard let session = try await session(id: found.session, person: found.person, proof: .bearer, on: site) else { return nil }
-    remember(key, session, sid: found.session, expires: service.clock.now() + .days(1))
+    remember(key, session, sid: found.session, expires: service.clock.now() + .days(1), generation: generation)
     return session
   }
 
@@ -67,16 +99,19 @@ public final class SiteSessions: SessionReader {
     return Session(id: id, person: person, displayName: name, proof: proof, roles: roles)
   }
 
-  private func remembered(_ key: CacheKey) -> Known? {
-    guard let found = known.withLock({ $0[key] }), found.until > .now, found.expires > service.clock.now() else { return nil }
+  private func known(_ key: CacheKey) -> Known? {
+    guard let found = memory.withLock({ $0.known[key] }), found.until > .now, found.expires > service.clock.now() else {
+      return nil
+    }
     return found
   }
 
-  private func remember(_ key: CacheKey, _ session: Session, sid: UUID, expires: Instant) {
-    let entry = Known(session: session, sid: sid, expires: expires, until: .now + SiteSessions.memory)
-    known.withLock { known in
-      if known.count >= SiteSessions.capacity { known.removeAll(keepingCapacity: true) }
-      known[key] = entry
+  private func remember(_ key: CacheKey, _ session: Session, sid: UUID, expires: Instant, generation: Int) {
+    let entry = Known(session: session, sid: sid, expires: expires, until: .now + SiteSessions.lifetime)
+    memory.withLock { memory in
+      guard memory.generation == generation else { return }
+      if memory.known.count >= SiteSessions.capacity { memory.known.removeAll(keepingCapacity: true) }
+      memory.known[key] = entry
     }
   }
 }

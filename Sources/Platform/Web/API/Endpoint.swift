@@ -41,6 +41,15 @@ public struct EndpointRules: Sendable {
     case signedIn
     /// Members with this role only.
     case role(String)
+
+    /// Whether the route is open to who asks.
+    public func admits(_ session: Session?) -> Bool {
+      switch self {
+      case .anyone: true
+      case .signedIn: session != nil
+      case .role(let role): session?.roles.contains(role) ?? false
+      }
+    }
   }
 
   public var access: Access
@@ -50,19 +59,39 @@ public struct EndpointRules: Sendable {
   public var checksForgery: Bool
   /// Bytes a body may have.
   public var bodyLimit: Int
+  /// How long the route's answers are kept, and for whom; `nil`: not at all.
+  public var cache: Caching?
+  /// When the work on a request is given up, and its queries are cancelled; `nil`: the gateway's own deadline (R54: 30 s).
+  public var deadline: Duration?
+  /// Who goes first when not all can be served.
+  public var priority: Priority
   /// How the route stands in the OpenAPI document; `nil` for what is for people only.
   public var operation: Operation?
 
   public init(
     access: Access = .anyone, limit: String? = nil, checksForgery: Bool = true, bodyLimit: Int = 64 * 1024,
-    operation: Operation? = nil
+    cache: Caching? = nil, deadline: Duration? = nil, priority: Priority = .normal, operation: Operation? = nil
   ) {
     self.access = access
     self.limit = limit
     self.checksForgery = checksForgery
     self.bodyLimit = bodyLimit
+    self.cache = cache
+    self.deadline = deadline
+    self.priority = priority
     self.operation = operation
   }
+}
+
+/// How much it matters that a request is answered when not all can be.
+public enum Priority: Int, Sendable, Comparable {
+  /// Nobody waits for it who is known to us: an anonymous look at a list.
+  case low
+  case normal
+  /// What people have begun and must be able to end: signing in, paying.
+  case high
+
+  public static func < (a: Priority, b: Priority) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// One operation of the JSON API, as OpenAPI 3.1 describes it.

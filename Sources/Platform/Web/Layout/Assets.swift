@@ -1,11 +1,14 @@
 import Crypto
 import Foundation
 import HTTPTypes
+import NIOCore
 
 /// The style sheet and the script, under names that carry their content's hash and may be cached for ever.
 public struct Assets: Sendable {
   private var byPath: [String: (data: Data, type: String)] = [:]
   private var urls: [String: String] = [:]
+  /// Ready to be sent.
+  private(set) var kept: [String: KeptAnswer] = [:]
 
   init(_ files: [String: String]) {
     var texts: [String: String] = [:]
@@ -21,6 +24,12 @@ public struct Assets: Sendable {
       let types = ["css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"]
       byPath[hashed] = (data, types[String(parts.last!)] ?? "application/octet-stream")
       urls[name] = hashed
+      kept[hashed] = KeptAnswer(
+        status: .ok,
+        headers: [
+          .contentType: byPath[hashed]!.type, .cacheControl: "public, max-age=31536000, immutable",
+          .xContentTypeOptions: "nosniff",
+        ], body: ByteBuffer(bytes: data))
     }
   }
 
@@ -33,7 +42,7 @@ public struct Assets: Sendable {
     }
     switch path {
     case "/look.css":
-      return .text(cities.styleSheets[site.id] ?? "", contentType: "text/css; charset=utf-8").header(
+      return .text(cities.styleSheet(of: site), contentType: "text/css; charset=utf-8").header(
         .cacheControl, "public, max-age=86400")
     case "/favicon.ico", "/favicon.svg":
       return .text(site.look.icon, contentType: "image/svg+xml").header(.cacheControl, "public, max-age=86400")

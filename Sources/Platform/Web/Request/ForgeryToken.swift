@@ -23,13 +23,13 @@ enum ForgeryToken {
   }
 
   private static func token(_ visit: Visit, visitor: String) -> String {
-    visit.forgery.text("\(visit.site.id)\n\(visitor)\n\(visit.session?.id.text ?? "")")
+    visit.forgery.text("\(visit.site.id)\n\(visitor)\n\(visit.who?.id.text ?? "")")
   }
 
   /// - Throws: ``Kit/Problem`` `forged-request` when a request that changes something may come from elsewhere.
   static func check(_ visit: Visit) async throws {
-    if visit.session?.proof == .bearer { return }  // Nothing a browser sends by itself.
-    let headers = visit.request.headers
+    if visit.who?.proof == .bearer { return }  // Nothing a browser sends by itself.
+    let headers = visit.arrived.headers
     if let site = HTTPField.Name("Sec-Fetch-Site").flatMap({ headers[$0] }), site == "cross-site" {
       throw Problem(.forgedRequest)
     }

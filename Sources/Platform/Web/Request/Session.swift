@@ -1,4 +1,5 @@
 public import Foundation
+public import HTTPTypes
 public import Hummingbird
 public import Kit
 
@@ -31,10 +32,45 @@ public struct Session: Hashable, Sendable {
 public protocol SessionReader: Sendable {
   /// - Returns: `nil` for a visitor, and for a cookie or token that is expired, revoked or forged.
   func session(of request: Request, on site: Site) async throws -> Session?
+
+  /// The same, if it can be told from memory: an answer that is kept waits for nothing.
+  ///
+  /// - Returns: `nil` when it can't be told at once; the inner `nil` for a visitor.
+  func remembered(_ head: HTTPRequest, on site: Site) -> Session??
+}
+
+extension SessionReader {
+  public func remembered(_ head: HTTPRequest, on site: Site) -> Session?? { nil }
 }
 
 /// What a request's class may ask for in a time. Figures come from the configuration.
 public protocol RateLimiter: Sendable {
   /// - Throws: ``Kit/Problem`` `too-many-requests` with `Retry-After`.
   func admit(_ rule: String, visit: Visit) async throws
+
+  /// Admits a request if that can be decided from memory.
+  ///
+  /// - Returns: `false` when it is refused or can't be told at once; nothing has been counted then, and ``admit(_:visit:)``
+  ///   says which.
+  func admitsAtOnce(_ rule: String, _ asking: Asking) -> Bool
+}
+
+extension RateLimiter {
+  public func admitsAtOnce(_ rule: String, _ asking: Asking) -> Bool { false }
+}
+
+/// Who asks, where and when, as far as limits care.
+public struct Asking: Sendable {
+  public let person: PersonID?
+  public let network: String
+  /// The site's id.
+  public let site: String
+  public let now: Instant
+
+  public init(person: PersonID?, network: String, site: String, now: Instant) {
+    self.person = person
+    self.network = network
+    self.site = site
+    self.now = now
+  }
 }

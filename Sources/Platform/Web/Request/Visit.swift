@@ -9,36 +9,58 @@ import Synchronization
 
 /// One request on its way to a handler: what was asked, by whom, on which site, in which language.
 public struct Visit: Sendable {
-  public let request: Request
-  public let site: Site
-  public let cities: CityMap
-  public let session: Session?
+  let arrival: Arrival
+  let who: Session?
   public let language: Language
   public let parameters: Parameters
-  /// The instant the request came in, by the domain's clock.
-  public let now: Instant
-  public let requestID: String
-  public let logger: Logger
   let renderer: Renderer
   let forgery: Fingerprint
   let body: RequestBodyBytes
   /// What the response will carry besides the answer; filled while the request is worked on.
   let extras: ResponseExtras
 
-  public var path: String { request.uri.path }
+  var arrived: Request { arrival.request }
+  public var site: Site { arrival.site }
+  public var cities: CityMap { arrival.cities }
+  /// The instant the request came in, by the domain's clock.
+  public var now: Instant { arrival.now }
+  public var requestID: String { arrival.requestID }
+  public var logger: Logger { arrival.logger }
+
+  /// The request as it came. An answer whose handler looks at it is not kept for others: its headers may say anything.
+  public var request: Request {
+    extras.dependsOnRequest.store(true, ordering: .relaxed)
+    return arrived
+  }
+  /// Who asks. An answer whose handler looks here is kept for this person only.
+  public var session: Session? {
+    extras.dependsOnWho.store(true, ordering: .relaxed)
+    return who
+  }
+
+  public var path: String { arrived.uri.path }
   /// Path and query, for coming back here.
-  public var pathAndQuery: String { request.uri.string }
+  public var pathAndQuery: String { arrived.uri.string }
   public var catalogue: Catalogue { renderer.catalogue }
   public var format: Formatting { Formatting(language: language, timeZone: site.timeZone, catalogue: catalogue) }
 
   /// Programs say they want JSON, or send it; everyone else is a person.
   public var wantsJSON: Bool {
-    let accept = request.headers[.accept] ?? ""
-    if accept.contains("text/html") { return false }
-    return accept.contains("json") || isJSON || session?.proof == .bearer
+    Visit.wantsJSON(arrived.headers) ?? (who?.proof == .bearer)
   }
 
-  var isJSON: Bool { request.headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false }
+  /// - Returns: `nil` when the headers don't say.
+  static func wantsJSON(_ headers: HTTPFields) -> Bool? {
+    let accept = headers[.accept] ?? ""
+    if accept.contains("text/html") { return false }
+    return accept.contains("json") || isJSON(headers) ? true : nil
+  }
+
+  var isJSON: Bool { Visit.isJSON(arrived.headers) }
+
+  private static func isJSON(_ headers: HTTPFields) -> Bool {
+    headers[.contentType]?.lowercased().hasPrefix("application/json") ?? false
+  }
 
   public func text(_ key: String, _ arguments: [String: String] = [:]) -> String {
     catalogue.text(key, arguments, in: language)
@@ -53,7 +75,7 @@ public struct Visit: Sendable {
 
   /// A value of the query string, decoded.
   public func query(_ name: String) -> String? {
-    guard let query = request.uri.query else { return nil }
+    guard let query = arrived.uri.query else { return nil }
     // As forms write it (WHATWG URL §5.1): a plus is a space.
     for pair in query.split(separator: "&") {
       let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -75,7 +97,7 @@ public struct Visit: Sendable {
   /// The body's fields, from JSON or a form.
   /// - Throws: ``Kit/Problem`` `malformed-request`, `too-large`, `unsupported-media-type`.
   public func input() async throws -> Input {
-    Input(try RequestBodyBytes.fields(try await body.bytes(of: request), contentType: request.headers[.contentType]))
+    Input(try RequestBodyBytes.fields(try await bytes(), contentType: arrived.headers[.contentType]))
   }
 
   /// The body as it came.
@@ -108,6 +130,13 @@ public struct Visit: Sendable {
 
   public func cookie(_ name: String) -> String? { request.cookies[cookieName(name)]?.value }
 
+  /// The same visit for another try: what the first left on the response is gone.
+  public func anew() -> Visit {
+    Visit(
+      arrival: arrival, who: who, language: language, parameters: parameters, renderer: renderer, forgery: forgery, body: body,
+      extras: ResponseExtras(visitor: arrived.cookies[cookieName(ForgeryToken.cookie)]?.value))
+  }
+
   private func cookieName(_ name: String) -> String { site.origin.isSecure ? "__Host-\(name)" : name }
 }
 
@@ -121,7 +150,13 @@ final class ResponseExtras: Sendable {
   let cookies = Mutex<[Cookie]>([])
   /// The browser's cookie that form tokens are bound to.
   let visitor: Mutex<String?>
-  init(visitor: String?) { self.visitor = Mutex(visitor) }
+  /// Whether the handler asked who asks.
+  let dependsOnWho = Atomic(false)
+  /// Whether the handler looked at more of the request than what an answer is kept by.
+  let dependsOnRequest = Atomic(false)
+
+  /// - Parameter visitor: the cookie as it came; one of another form is none.
+  init(visitor: String?) { self.visitor = Mutex(visitor.flatMap { $0.utf8.count == 22 ? $0 : nil }) }
 }
 
 /// A request's body, read once and kept.

@@ -57,6 +57,11 @@ public struct Answer: Sendable {
     Answer(status: .seeOther, headers: [.location: location], body: .none)
   }
 
+  /// 308 Permanent Redirect: it is there for good, and a form that was open meanwhile may be sent there (RFC 9110 §15.4.9).
+  public static func moved(to location: String) -> Answer {
+    Answer(status: .permanentRedirect, headers: [.location: location], body: .none)
+  }
+
   public static let noContent = Answer(status: .noContent, headers: [:], body: .none)
 
   public func header(_ name: HTTPField.Name, _ value: String) -> Answer {

@@ -34,15 +34,21 @@ extension Answer {
   }
 
   /// The response for one visit: page or JSON, cookies, and the headers that keep a browser careful.
-  func response(for visit: Visit) -> Response {
+  func response(for visit: Visit) -> Response { made(for: visit).response }
+
+  /// The response, and what of it may be sent again to who asks the same: JSON that came out well, with nothing in it for
+  /// this visitor's browser alone.
+  func made(for visit: Visit) -> (response: Response, kept: KeptAnswer?) {
     var headers = self.headers
     var data = Data()
     var streamed: ResponseBody?
+    var isPlainJSON = false
     switch body {
     case .page(let make, let json):
       if visit.wantsJSON, let json {
         data = Answer.encode(json)
         set(&headers, .contentType, "application/json")
+        isPlainJSON = true
       } else {
         let page = make()
         data = Data(visit.renderer.html(page, visit: visit, status: status.code).utf8)
@@ -59,6 +65,7 @@ extension Answer {
     case .json(let value):
       data = Answer.encode(value)
       set(&headers, .contentType, "application/json")
+      isPlainJSON = visit.wantsJSON
     case .bytes(let bytes, let contentType):
       data = bytes
       set(&headers, .contentType, contentType)
@@ -72,16 +79,21 @@ extension Answer {
     case .none: break
     }
     headers[.xContentTypeOptions] = "nosniff"
+    // A handler with its own word on caches means this one, too.
+    let mayBeKept = isPlainJSON && status == .ok && headers[.cacheControl] == nil && headers[.setCookie] == nil
     set(&headers, .cacheControl, "no-store")
-    headers[HTTPField.Name("X-Request-Id")!] = visit.requestID
+    headers[.xRequestID] = visit.requestID
     set(&headers, .vary, "Accept, Accept-Language, Cookie")
     if visit.site.origin.isSecure {
       headers[.strictTransportSecurity] = "max-age=63072000; includeSubDomains"
     }
-    let body = streamed ?? ResponseBody(byteBuffer: ByteBuffer(bytes: data))
+    let bytes = ByteBuffer(bytes: data)
+    let body = streamed ?? ResponseBody(byteBuffer: bytes)
     var response = Response(status: status, headers: headers, body: body)
-    for cookie in visit.extras.cookies.withLock({ $0 }) { response.setCookie(cookie) }
-    return response
+    let cookies = visit.extras.cookies.withLock { $0 }
+    for cookie in cookies { response.setCookie(cookie) }
+    let kept = mayBeKept && cookies.isEmpty ? KeptAnswer(status: status, headers: headers, body: bytes) : nil
+    return (response, kept)
   }
 
   private func set(_ headers: inout HTTPFields, _ name: HTTPField.Name, _ value: String) {
@@ -89,9 +101,7 @@ extension Answer {
   }
 
   static func encode(_ value: any Encodable & Sendable) -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     // What we encode are our own value types: failure is a programmer's error, and an empty body shows it.
-    return (try? encoder.encode(value)) ?? Data()
+    (try? JSONText.encode(value)).map { Data($0) } ?? Data()
   }
 }

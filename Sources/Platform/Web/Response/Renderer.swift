@@ -68,19 +68,19 @@ public struct Renderer: Sendable {
     }
     let other: Language = visit.language == .ko ? .en : .ko
     // Only a GET can be come back to; a page shown after a refused form returns to the first page.
-    let here = visit.request.method == .get ? visit.pathAndQuery : "/"
+    let here = visit.arrived.method == .get ? visit.pathAndQuery : "/"
     func switched(to language: Language) -> String {
-      let query = visit.request.method == .get ? (visit.request.uri.query ?? "") : ""
+      let query = visit.arrived.method == .get ? (visit.arrived.uri.query ?? "") : ""
       let kept = query.split(separator: "&").filter { !$0.hasPrefix("lang=") } + ["lang=\(language.rawValue)"]
       return "?" + kept.joined(separator: "&")
     }
     // The console is no place for everyone: it stands in its own switcher only.
     let own = [cities.console].compactMap(\.self).filter { $0.id == site.id }
     var groups: [[String: any Sendable]] = [["sites": (own + [cities.city]).map(entry)]]
-    for kind in cities.tenants.map(\.kind).unique {
+    for (kind, sites) in cities.switched {
+      let here = site.kind == kind && !sites.contains { $0.id == site.id } ? [site] : []
       groups.append([
-        "heading": catalogue.text("web.kind.\(kind)", in: visit.language),
-        "sites": cities.tenants.filter { $0.kind == kind }.map(entry),
+        "heading": catalogue.text("web.kind.\(kind)", in: visit.language), "sites": (sites + here).map(entry),
       ])
     }
     var layout: [String: any Sendable] = [
@@ -95,7 +95,7 @@ public struct Renderer: Sendable {
       "registerURL": "/signin?register=1&return_to=\(Renderer.encode(here))",
       "signInURL": "/signin?return_to=\(Renderer.encode(here))",
       "switcher": groups,
-      "menu": site.menu.filter { $0.isShown(to: visit.session) }.map { item -> [String: any Sendable] in
+      "menu": site.menu.filter { $0.isShown(to: visit.who) }.map { item -> [String: any Sendable] in
         [
           "url": item.path, "title": catalogue.text(item.titleKey, in: visit.language), "here": item.path == visit.path,
         ]
@@ -114,28 +114,31 @@ public struct Renderer: Sendable {
         ]
       },
     ]
-    if let session = visit.session { layout["person"] = ["name": session.displayName] }
+    if let session = visit.who { layout["person"] = ["name": session.displayName] }
     return layout
   }
 
   /// Percent-encodes a value of a query string.
   public static func encode(_ text: String) -> String {
-    var allowed = CharacterSet.alphanumerics
-    allowed.insert(charactersIn: "-._~/")
-    return text.addingPercentEncoding(withAllowedCharacters: allowed.intersection(CharacterSet(charactersIn: "\u{0}"..."\u{7f}")))
-      ?? ""
+    func isPlain(_ byte: UInt8) -> Bool {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"):
+        true
+      default: false
+      }
+    }
+    if text.utf8.allSatisfy(isPlain) { return text }
+    let digits = Array("0123456789ABCDEF".utf8)
+    var out: [UInt8] = []
+    for byte in text.utf8 {
+      if isPlain(byte) { out.append(byte) } else { out += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0x0F)]] }
+    }
+    return String(decoding: out, as: UTF8.self)
   }
 }
 
 extension Language {
   /// Its name in itself.
   public var ownName: String { self == .ko ? "한국어" : "English" }
-}
-
-extension Sequence where Element: Hashable {
-  /// Each element once, in order of first appearance.
-  var unique: [Element] {
-    var seen: Set<Element> = []
-    return filter { seen.insert($0).inserted }
-  }
 }

@@ -98,26 +98,46 @@ public struct CityMap: Sendable {
   /// Where the staff of the city and of its tenants work.
   public let console: Site?
   public let isDevelopment: Bool
-  /// `/look.css` of each site, made once.
-  let styleSheets: [String: String]
+  /// Changes when any look does: the style sheets may be cached for long.
+  let lookVersion: String
+  /// The first sites of each kind, in the order of `tenants.yaml`: as many as a menu holds. All stand on the portal.
+  let switched: [(kind: String, sites: [Site])]
+  /// Of a kind, in the menu of services.
+  private static let switchedMost = 12
+  /// The colours of every site's mark, as each site's sheet has them.
+  private let marks: String
 
-  public init(city: Site, issuer: Site, tenants: [Site], isDevelopment: Bool, console: Site? = nil) {
+  /// Those a visitor is led to: not what is closed, whose name still stands where people did something there.
+  public let listed: [Site]
+
+  /// - Parameter closed: the ids of tenants that nobody is led to.
+  public init(
+    city: Site, issuer: Site, tenants: [Site], closed: Set<String> = [], isDevelopment: Bool, console: Site? = nil
+  ) {
     self.city = city
     self.issuer = issuer
     self.tenants = tenants
     self.console = console
+    listed = closed.isEmpty ? tenants : tenants.filter { !closed.contains($0.id) }
+    var switched: [(kind: String, sites: [Site])] = []
+    for site in listed {
+      let place = switched.firstIndex { $0.kind == site.kind } ?? switched.count
+      if place == switched.count { switched.append((site.kind, [])) }
+      if switched[place].sites.count < CityMap.switchedMost { switched[place].sites.append(site) }
+    }
+    self.switched = switched
     let own = [console].compactMap(\.self)
-    let marks = ([city] + own + tenants).map { $0.look.markStyle(site: $0.id) }.joined()
-    styleSheets = Dictionary(
-      ([city, issuer] + own + tenants).map { ($0.id, $0.look.styleSheet + marks) }, uniquingKeysWith: { first, _ in first })
+    let shown = [city] + own + tenants
+    marks = shown.map { $0.look.markStyle(site: $0.id) }.joined()
+    let accents = shown.map(\.look.accent.hex).joined()
+    lookVersion = String(
+      UInt32(truncatingIfNeeded: (marks + accents).utf8.reduce(5381) { $0 &* 31 &+ Int($1) }), radix: 36)
     self.isDevelopment = isDevelopment
   }
 
-  /// Changes when any look does: the style sheets may be cached for long.
-  var lookVersion: String {
-    String(
-      UInt32(truncatingIfNeeded: styleSheets.values.reduce(5381) { $0 &+ $1.utf8.reduce(0) { $0 &* 31 &+ Int($1) } }), radix: 36)
-  }
+  /// `/look.css` of a site. Put together when it is asked for, once a day and reader: of thousands of sites each would hold
+  /// the marks of all.
+  func styleSheet(of site: Site) -> String { site.look.styleSheet + marks }
 
   public var all: [Site] { [city, issuer] + [console].compactMap(\.self) + tenants }
 }

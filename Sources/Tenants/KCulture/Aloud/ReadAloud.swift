@@ -40,7 +40,7 @@ extension KCulture {
     .get(
       "/read",
       EndpointRules(
-        limit: "search",
+        limit: "search", cache: Caching(for: .minutes(10), shared: .everyone, tags: []),
         operation: Operation(
           "readKorean", "How a Korean word or sentence is read: its blocks, standard pronunciation, Revised Romanization",
           query: [.init("text", "Hangul, 100 characters at most", .text(1...longestText))], output: ReadingView.shape,

@@ -46,6 +46,8 @@ extension Prep {
     .get(
       "/",
       EndpointRules(
+        // What she may still have changes in other places, too: no longer than her plans are remembered.
+        cache: Caching(for: .seconds(5), shared: .person, tags: ["practice:{person}"]),
         operation: Operation("getPrep", "Topics, and for a signed-in person today's practice", output: HomeView.shape))
     ) { prep, visit in
       let topics = try await prep.practice.topics()

@@ -81,7 +81,12 @@ struct Practice: Sendable {
     if let open {
       if let item = try await services.content.item(open.itemID) { return Served(attempt: open, item: item, isNew: false) }
       // The library lost the item. Nobody could answer it, and it would stand in the way for ever.
-      if try await store.discard(open.id, services.database) { await giveBack(person, open.id) }
+      let (store, freshness) = (store, services.freshness)
+      let isGone = try await services.database.transaction { transaction in
+        try await freshness.touch(["practice:\(person)"], in: transaction)
+        return try await store.discard(open.id, transaction)
+      }
+      if isGone { await giveBack(person, open.id) }
       return try await serveNew(person, id: fresh, topic: topic, of: topics)
     }
     return try await serveNew(person, id: id, topic: topic, of: topics)
@@ -94,7 +99,11 @@ struct Practice: Sendable {
       id: id, person: person, itemID: item.id, topic: item.topic, isByTopic: topic != nil, difficulty: item.difficulty,
       served: services.clock.now())
     do {
-      try await store.insert(attempt, services.database)
+      let (store, freshness) = (store, services.freshness)
+      try await services.database.transaction { transaction in
+        try await store.insert(attempt, transaction)
+        try await freshness.touch(["practice:\(person)"], in: transaction)
+      }
       return Served(attempt: attempt, item: item, allowance: allowance, isNew: true)
     } catch {
       // Beside the request: when it was the request's deadline that ended the insert, this must still be done.
@@ -192,6 +201,7 @@ struct Practice: Sendable {
       let result = Attempt.Result(
         answered: now, given: answer.stored, isCorrect: isCorrect, abilityBefore: before, abilityAfter: update.ability)
       try await store.save(result, of: attempt, transaction)
+      try await services.freshness.touch(["practice:\(person)"], in: transaction)
       try await store.move(
         person, topic: attempt.topic, to: update.ability, isCorrect: isCorrect, at: now, transaction)
       try await services.outbox.record(

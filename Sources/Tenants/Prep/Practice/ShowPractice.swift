@@ -15,8 +15,10 @@ extension Prep {
     ) { prep, visit in
       let person = try visit.requireSession().person
       let (attempt, item) = try await prep.practice.attempt(try visit.id(), of: person)
-      let page = try await prep.page(attempt, item, visit: visit)
-      return .page(page, json: AttemptView(attempt, item, visit: visit))
+      let view = AttemptView(attempt, item, visit: visit)
+      // The page asks for more than programs get.
+      guard !visit.wantsJSON else { return .json(view) }
+      return .page(try await prep.page(attempt, item, visit: visit), json: view)
     }
   }
 

@@ -91,6 +91,7 @@ extension Town {
       WHERE id = \(question) AND accepted_answer IS NULL AND author = \(person)
       """)
     guard updated == 1 else { throw Refusal.alreadyAccepted }
+    try await touch([question], in: transaction)
     try await services.outbox.emit(
       DomainEvent(
         id: made("answer.accepted", id), type: "answer.accepted", occurred: now,

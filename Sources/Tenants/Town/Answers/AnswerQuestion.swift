@@ -83,6 +83,7 @@ extension Town {
       INSERT INTO \(schema).answer (id, question, author, body, created_at)
       VALUES (\(id), \(question), \(person), \(draft.body), \(now))
       """)
+    try await touch([question], in: transaction)
     try await services.outbox.record(
       Activity(
         id: made("replied", id), person: person, verb: Vocabulary.replied, objectType: Vocabulary.reply,

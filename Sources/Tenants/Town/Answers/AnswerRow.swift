@@ -21,15 +21,27 @@ struct AnswerRow: Sendable, Identifiable {
 
   static let columns: SQL = "a.id, a.question, a.author, a.body, a.state, a.version, a.created_at, a.edited_at"
 
-  init(_ row: Row) throws {
-    id = try row.get("id")
-    question = try row.get("question")
-    author = try row.get("author")
-    body = try row.get("body")
-    isDeleted = try row.get("state", as: String.self) == "deleted"
-    version = try row.get("version")
-    created = try row.get("created_at")
-    edited = try row.get("edited_at")
+  /// The same beside a question's columns, with names of their own, and the answer's place on the page.
+  static let joinedColumns: SQL = """
+    a.place, a.id AS answer_id, a.question AS answer_question, a.author AS answer_author, a.body AS answer_body,
+    a.state AS answer_state, a.version AS answer_version, a.created_at AS answer_created_at, a.edited_at AS answer_edited_at
+    """
+  /// Counted from 1: the accepted one first, then the oldest.
+  static let place: SQL = "row_number() OVER (ORDER BY (a.id = q.accepted_answer) IS TRUE DESC, a.created_at, a.id)"
+
+  init(_ row: Row) throws { try self.init(row, prefix: "") }
+
+  static func joined(_ row: Row) throws -> AnswerRow { try AnswerRow(row, prefix: "answer_") }
+
+  private init(_ row: Row, prefix: String) throws {
+    id = try row.get(prefix + "id")
+    question = try row.get(prefix + "question")
+    author = try row.get(prefix + "author")
+    body = try row.get(prefix + "body")
+    isDeleted = try row.get(prefix + "state", as: String.self) == "deleted"
+    version = try row.get(prefix + "version")
+    created = try row.get(prefix + "created_at")
+    edited = try row.get(prefix + "edited_at")
   }
 }
 

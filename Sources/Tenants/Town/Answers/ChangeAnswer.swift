@@ -66,7 +66,8 @@ extension Town {
   /// - Throws: ``Kit/Problem`` `not-found`, `forbidden`; ``Refusal/acceptedAnswer``.
   func edit(answer id: UUID, to draft: AnswerDraft, version: Int?, by person: PersonID, at now: Instant) async throws -> Bool {
     try await database.transaction { transaction in
-      guard try await ownAnswer(id, by: person, in: transaction) != nil else { throw Problem(.notFound) }
+      guard let question = try await ownAnswer(id, by: person, in: transaction) else { throw Problem(.notFound) }
+      try await touch([question], in: transaction)
       return try await transaction.execute(
         """
         UPDATE \(schema).answer SET body = \(draft.body), edited_at = \(now), version = version + 1
@@ -105,6 +106,7 @@ extension Town {
       if let question = try await ownAnswer(id, by: person, in: transaction) {
         try await transaction.execute("UPDATE \(schema).answer SET state = 'deleted', body = '' WHERE id = \(id)")
         try await transaction.execute("UPDATE \(schema).question SET answer_count = answer_count - 1 WHERE id = \(question)")
+        try await touch([question], in: transaction)
         return question
       }
       let row = try await transaction.one(

@@ -51,6 +51,7 @@ extension Town {
       let row = try await transaction.one(
         "UPDATE \(schema).question SET like_count = like_count + 1 WHERE id = \(id) RETURNING like_count, category")
       guard let row else { throw Problem(.notFound) }
+      try await touch([id], in: transaction)
       // One id for all times: liked, withdrawn and liked again is one statement.
       try await services.outbox.record(
         Activity(
@@ -70,6 +71,7 @@ extension Town {
         "DELETE FROM \(schema).question_like WHERE question = \(id) AND person = \(person)")
       if deleted == 1 {
         try await transaction.execute("UPDATE \(schema).question SET like_count = like_count - 1 WHERE id = \(id)")
+        try await touch([id], in: transaction)
       }
       return try await likeCount(id, in: transaction)
     }

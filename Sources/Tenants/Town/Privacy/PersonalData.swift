@@ -54,14 +54,16 @@ extension Town {
   /// become blanks without author, her likes go. Doing it again finds nothing.
   public func erase(_ person: PersonID, in transaction: Transaction) async throws -> [String: Int] {
     // One order for all that lock questions: by id.
-    try await transaction.execute(
+    let touched = try await transaction.query(
       """
-      SELECT FROM \(schema).question q
+      SELECT q.id FROM \(schema).question q
       WHERE q.author = \(person)
         OR q.id IN (SELECT question FROM \(schema).answer WHERE author = \(person))
         OR q.id IN (SELECT question FROM \(schema).question_like WHERE person = \(person))
       ORDER BY q.id FOR UPDATE
-      """)
+      """
+    ).map { try $0.get("id", as: UUID.self) }
+    try await touch(touched, in: transaction)
     let likes = try await transaction.execute(
       """
       WITH gone AS (DELETE FROM \(schema).question_like WHERE person = \(person) RETURNING question)

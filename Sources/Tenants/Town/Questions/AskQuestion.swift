@@ -63,6 +63,7 @@ extension Town {
       ON CONFLICT (id) DO NOTHING
       """)
     guard inserted == 1 else { return false }
+    try await touch([id], in: transaction)
     var payload: [String: JSONValue] = [
       "question": .string(id.text), "author": .string(person.uuid.text), "category": .string(draft.category.rawValue),
       "urgency": .string(draft.urgency.rawValue),

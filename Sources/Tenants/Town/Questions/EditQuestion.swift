@@ -54,14 +54,19 @@ extension Town {
   /// - Returns: `false` when the question has another version by now.
   /// - Throws: ``Kit/Problem`` `not-found`, `forbidden`.
   func edit(_ id: UUID, to draft: QuestionDraft, version: Int?, by person: PersonID, at now: Instant) async throws -> Bool {
-    let edited = try await database.execute(
-      """
-      UPDATE \(schema).question SET
-        title = \(draft.title), body = \(draft.body), category = \(draft.category), hashtags = \(draft.hashtags),
-        place_name = \(draft.place?.name), latitude = \(draft.place?.coordinates?.latitude),
-        longitude = \(draft.place?.coordinates?.longitude), urgency = \(draft.urgency), edited_at = \(now), version = version + 1
-      WHERE id = \(id) AND author = \(person) AND state <> 'deleted' AND version = coalesce(\(version.map(Int32.init)), version)
-      """)
+    let edited = try await database.transaction { transaction in
+      let edited = try await transaction.execute(
+        """
+        UPDATE \(schema).question SET
+          title = \(draft.title), body = \(draft.body), category = \(draft.category), hashtags = \(draft.hashtags),
+          place_name = \(draft.place?.name), latitude = \(draft.place?.coordinates?.latitude),
+          longitude = \(draft.place?.coordinates?.longitude), urgency = \(draft.urgency), edited_at = \(now), version = version + 1
+        WHERE id = \(id) AND author = \(person) AND state <> 'deleted'
+          AND version = coalesce(\(version.map(Int32.init)), version)
+        """)
+      if edited == 1 { try await touch([id], in: transaction) }
+      return edited
+    }
     if edited == 1 { return true }
     let question = try await question(id, for: nil)
     guard question.author == person else { throw Problem(.forbidden) }

@@ -6,15 +6,19 @@ import Web
 
 extension Town {
   static let listEndpoints: [Endpoint<Town>] = [
-    .get("/", .init(limit: "list")) { try await $0.list($1) },
-    .get("/questions", .init(limit: "list", operation: listOperation("listQuestions", "Questions, 20 a page"))) {
-      try await $0.list($1)
-    },
+    .get("/", .init(limit: "list", cache: kept(for: .minutes(5)))) { try await $0.list($1) },
+    .get(
+      "/questions",
+      .init(
+        limit: "list", cache: kept(for: .minutes(5)), operation: listOperation("listQuestions", "Questions, 20 a page"))
+    ) { try await $0.list($1) },
     // The same list under the limit of searches, which cost more: the search form leads here.
-    .get("/search", .init(limit: "search", operation: listOperation("searchQuestions", "Questions that hold all of some words")))
-    {
-      try await $0.list($1)
-    },
+    .get(
+      "/search",
+      .init(
+        limit: "search", cache: kept(for: .minutes(10)),
+        operation: listOperation("searchQuestions", "Questions that hold all of some words"))
+    ) { try await $0.list($1) },
     .get(
       "/me/questions",
       .init(
@@ -24,6 +28,9 @@ extension Town {
           output: .object([("questions", .array(.questionInList)), ("next?", .string)]), problems: [.invalidInput]))
     ) { try await $0.listOwn($1) },
   ]
+
+  /// As long as R54 says, while no question changes.
+  private static func kept(for lifetime: Duration) -> Caching { Caching(for: lifetime, shared: .everyone, tags: ["questions"]) }
 
   private static func listOperation(_ id: String, _ summary: String) -> Web.Operation {
     Web.Operation(
@@ -59,15 +66,18 @@ extension Town {
       total: counts.total,
       categories: Dictionary(uniqueKeysWithValues: Category.allCases.map { ($0.rawValue, counts.categories[$0] ?? 0) }),
       trendingHashtags: trending)
-    var model = listModel(filter, counts: counts, visit)
-    model["questions"] = questions.map { rowModel($0, visit) }
-    if questions.isEmpty { model["nothing"] = nothingModel(filter, visit) }
-    if let next { model["nextURL"] = filter.with { $0.after = next }.url }
-    model["hasTrending"] = !trending.isEmpty
-    model["trending"] = trending.map { tagModel($0) }
-    if let points = await points { model["points"] = visit.format.money(points) }
-    let title = visit.text(filter.search.isEmpty ? "town.list.title" : "town.list.found", ["words": filter.search.text])
-    return .page(Page("town.list", title: title, model), json: json)
+    let balance = await points
+    return .page(json: json) {
+      var model = listModel(filter, counts: counts, visit)
+      model["questions"] = questions.map { rowModel($0, visit) }
+      if questions.isEmpty { model["nothing"] = nothingModel(filter, visit) }
+      if let next { model["nextURL"] = filter.with { $0.after = next }.url }
+      model["hasTrending"] = !trending.isEmpty
+      model["trending"] = trending.map { tagModel($0) }
+      if let balance { model["points"] = visit.format.money(balance) }
+      let title = visit.text(filter.search.isEmpty ? "town.list.title" : "town.list.found", ["words": filter.search.text])
+      return Page("town.list", title: title, model)
+    }
   }
 
   func listOwn(_ visit: Visit) async throws -> Answer {
@@ -77,11 +87,14 @@ extension Town {
     let bylines = await bylines(of: [filter.author], visit)
     let json = OwnQuestionsView(
       questions: questions.map { QuestionView($0, by: bylines.author($0.author), for: visit) }, next: next?.text)
-    var model: [String: any Sendable] = ["questions": questions.map { rowModel($0, visit) }]
-    if questions.isEmpty { model["nothing"] = true }
-    if let next { model["nextURL"] = filter.with { $0.after = next }.url }
-    if filter.after != nil { model["firstURL"] = filter.with { _ in }.url }
-    return .page(Page("town.mine", title: visit.text("town.mine.title"), model), json: json)
+    let shown = filter
+    return .page(json: json) {
+      var model: [String: any Sendable] = ["questions": questions.map { rowModel($0, visit) }]
+      if questions.isEmpty { model["nothing"] = true }
+      if let next { model["nextURL"] = shown.with { $0.after = next }.url }
+      if shown.after != nil { model["firstURL"] = shown.with { _ in }.url }
+      return Page("town.mine", title: visit.text("town.mine.title"), model)
+    }
   }
 
   /// The reader's points; `nil` for visitors, and when the ledger is away: a list of questions doesn't need it.

@@ -56,11 +56,15 @@ struct Question: Sendable, Identifiable {
   /// Urgent, and still without an answer that helped.
   var isPressing: Bool { urgency == .urgent && state == .open }
 
+  /// Its author sees it even when she has deleted it.
+  func isShown(to reader: PersonID?) -> Bool { state != .deleted || (reader != nil && author == reader) }
+
   /// Columns of `question q` that ``init(_:)`` reads.
   static let columns = columns(body: "q.body")
   static let columnsOfList = columns(body: "left(q.body, 200)")
 
-  private static func columns(body: SQL) -> SQL {
+  /// - Parameter body: what is read as the body.
+  static func columns(body: SQL) -> SQL {
     """
     q.id, q.author, q.title, \(sql: body) AS body, q.category, q.hashtags, q.place_name, q.latitude, q.longitude, q.urgency,
     q.state, q.accepted_answer, q.answer_count, q.like_count, q.popularity, q.version, q.created_at, q.edited_at,
@@ -100,7 +104,7 @@ extension Town {
     let row = try await database.one("SELECT \(sql: Question.columns) FROM \(schema).question q WHERE q.id = \(id)")
     guard let row else { throw Problem(.notFound) }
     let question = try Question(row)
-    guard question.state != .deleted || (reader != nil && question.author == reader) else { throw Problem(.notFound) }
+    guard question.isShown(to: reader) else { throw Problem(.notFound) }
     return question
   }
 }

@@ -8,12 +8,12 @@ extension Town {
     .get(
       "/questions/{id}",
       .init(
-        limit: "list",
+        limit: "list", cache: Caching(for: .minutes(5), shared: .everyone, tags: ["question:{id}"]),
         operation: Web.Operation("getQuestion", "A question with its answers", output: .question, problems: [.notFound]))
     ) { try await $0.show($1) }
   ]
 
-  /// A question with everything around it, as one reader sees it.
+  /// A question with everything around it, as one reader sees it: read in one statement.
   private struct Shown {
     let question: Question
     let answers: [AnswerRow]
@@ -23,12 +23,26 @@ extension Town {
 
   private func shown(_ id: UUID, _ visit: Visit) async throws -> Shown {
     let reader = visit.session?.person
-    async let answering = answers(to: id)
-    async let liking = isLiked(id, by: reader)
-    let question = try await question(id, for: reader)
-    let answers = try await answering
+    let rows = try await database.query(
+      """
+      SELECT \(sql: Question.columns(body: "CASE WHEN a.place IS NULL OR a.place = 1 THEN q.body ELSE '' END")),
+        EXISTS (SELECT FROM \(schema).question_like l WHERE l.question = q.id AND l.person = \(reader)) AS is_liked,
+        \(sql: AnswerRow.joinedColumns)
+      FROM \(schema).question q LEFT JOIN LATERAL (
+        SELECT \(sql: AnswerRow.columns), \(sql: AnswerRow.place) AS place
+        FROM \(schema).answer a WHERE a.question = q.id AND (a.state = 'given' OR a.id = q.accepted_answer)
+        ORDER BY place LIMIT \(AnswerRow.most)
+      ) a ON true
+      WHERE q.id = \(id) ORDER BY a.place
+      """)
+    guard let first = rows.first else { throw Problem(.notFound) }
+    let question = try Question(first)
+    guard question.isShown(to: reader) else { throw Problem(.notFound) }
+    let answers = try rows.compactMap { row in
+      try row.getIfPresent("place", as: Int64.self).map { _ in try AnswerRow.joined(row) }
+    }
     let bylines = await bylines(of: [question.author] + answers.map(\.author), visit)
-    return Shown(question: question, answers: answers, isLiked: try await liking, bylines: bylines)
+    return Shown(question: question, answers: answers, isLiked: try first.get("is_liked"), bylines: bylines)
   }
 
   /// - Throws: ``Kit/Problem`` `not-found`.
@@ -45,7 +59,7 @@ extension Town {
 
   func show(_ visit: Visit) async throws -> Answer {
     let shown = try await shown(try visit.id(), visit)
-    return .page(page(shown, visit), json: view(shown, visit))
+    return .page(json: view(shown, visit)) { page(shown, visit) }
   }
 
   /// The question's page with an answer that could not be taken.
