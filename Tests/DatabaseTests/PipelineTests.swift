@@ -16,9 +16,7 @@ import Testing
     #expect(error?.kind == .unsupported)
   }
 
-  @Test func `Statements of different callers share one connection, each answered its own`()
-    async throws
-  {
+  @Test func `Statements of different callers share one connection, each answered its own`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(20)))
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -33,8 +31,7 @@ import Testing
         }
         try await group.waitForAll()
       }
-      #expect(
-        await eventually { database.status.inFlight == 0 && database.status.answered == 1_000 })
+      #expect(await eventually { database.status.inFlight == 0 && database.status.answered == 1_000 })
       let status = database.status
       #expect(status.pipelined > 0 && status.connectionsOpened == 1 && status.retries == 0)
       #expect(status.roundTripTime > .zero)
@@ -82,10 +79,7 @@ import Testing
     }
   }
 
-  @Test
-  func `A constraint that is checked at the end of a statement of its own fails it, not the next`()
-    async throws
-  {
+  @Test func `A constraint that is checked at the end of a statement of its own fails it, not the next`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(20)))
       try await database.execute(
@@ -140,9 +134,7 @@ import Testing
     }
   }
 
-  @Test func `Who gives up on a shared connection is answered at once, and the others undisturbed`()
-    async throws
-  {
+  @Test func `Who gives up on a shared connection is answered at once, and the others undisturbed`() async throws {
     let others = Shared<(Task<Rows, any Error>, Task<Int?, any Error>)?>(nil)
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(20)))
@@ -168,9 +160,7 @@ import Testing
     }
   }
 
-  @Test func `Transactions and statements of their own go on side by side on few connections`()
-    async throws
-  {
+  @Test func `Transactions and statements of their own go on side by side on few connections`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 2, waitTimeout: .seconds(60)))
       try await database.execute("CREATE TABLE account (id int PRIMARY KEY, n bigint NOT NULL)")
@@ -232,10 +222,7 @@ import Testing
     }
   }
 
-  @Test
-  func `When the first statement fails the transaction has failed, and nothing runs outside of it`()
-    async throws
-  {
+  @Test func `When the first statement fails the transaction has failed, and nothing runs outside of it`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1))
       try await database.execute("CREATE TABLE t (x int)")
@@ -293,9 +280,7 @@ import Testing
     }
   }
 
-  @Test func `The rows of a great answer and the bytes of a great question pass in pipeline`()
-    async throws
-  {
+  @Test func `The rows of a great answer and the bytes of a great question pass in pipeline`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(60)))
       let big = String(repeating: "한", count: 700_000)
@@ -318,9 +303,7 @@ import Testing
     }
   }
 
-  @Test func `More parameters than the protocol can carry are refused, beside others that are not`()
-    async throws
-  {
+  @Test func `More parameters than the protocol can carry are refused, beside others that are not`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1))
       var many: SQL = "SELECT 1"
@@ -377,10 +360,7 @@ import Testing
     }
   }
 
-  @Test
-  func `Statements that come again are prepared while others stream, and evicted ones dropped`()
-    async throws
-  {
+  @Test func `Statements that come again are prepared while others stream, and evicted ones dropped`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(60)))
       try await withThrowingTaskGroup(of: Void.self) { group in
@@ -398,34 +378,6 @@ import Testing
       let count: Int? = try await database.one("SELECT count(*) AS n FROM pg_prepared_statements")?
         .get("n")
       #expect(count.map { $0 <= 272 } == true)
-    }
-  }
-}
-
-@Suite struct PoolerSettingsTests {
-  @Test func `Through a pooler nothing is prepared, and time-outs are set within the transaction`()
-    async throws
-  {
-    try await withDatabase { test in
-      let database = test.connect(
-        pool: PoolSettings(
-          connections: 2, statementTimeout: .milliseconds(12_345), pooler: .transaction,
-          listenSettings: test.settings))
-      for _ in 1...4 { #expect(try await database.one("SELECT 1 AS x")?.get("x") == 1) }
-      #expect(
-        try await database.one("SELECT count(*) AS n FROM pg_prepared_statements")?.get("n") == 0)
-      #expect(
-        try await database.one("SELECT current_setting('statement_timeout') AS x")?.get("x") == "0")
-      let within: String? = try await database.transaction {
-        try await $0.one("SELECT current_setting('statement_timeout') AS x")?.get("x")
-      }
-      #expect(within == "12345ms")
-      #expect(
-        try await database.one("SELECT current_setting('statement_timeout') AS x")?.get("x") == "0")
-      var looks = database.listen(on: "news").makeAsyncIterator()
-      await looks.next()
-      try await test.database.execute("NOTIFY news")
-      await looks.next()
     }
   }
 }

@@ -24,32 +24,6 @@ struct PoolState<Job: Identifiable> {
     case fail(Job, DatabaseError.Kind)
   }
 
-  struct Waiter {
-    let job: Job
-    let number: UInt64
-    let deadline: Time
-  }
-
-  struct Slot {
-    let id: ConnectionID
-    var isOpen = false
-    /// Statements that share it.
-    var load = 0
-    var isLeased = false
-    /// Takes nothing until it is let go: a cancel is on its way to it.
-    var isHeld = false
-    /// Takes no more statements, but for those older than the exclusive job it is kept for.
-    var isKept = false
-    /// Closes when its work is done.
-    var isRetiring = false
-    var openedAt: Time
-    /// Since when it has rested, or its first statement has run.
-    var since: Time
-
-    var isResting: Bool { isOpen && load == 0 && !isLeased && !isHeld }
-    var isShared: Bool { isOpen && !isLeased && !isHeld && !isRetiring }
-  }
-
   let limits: PoolSettings
   private let backoff: Backoff
   private let waitersMax: Int

@@ -83,10 +83,10 @@ struct StartWords: Sendable {
 
   func place(_ town: FoundTown) -> StartView.Reason {
     switch town.how {
-    case .inside: .init(code: "town.inside", text: text("town.inside", ["name": name(town.tenant)]))
+    case .inside: .init(code: "town.inside", text: text("found.inside", ["name": name(town.tenant)]))
     case .nearest(let distance):
       .init(
-        code: "town.nearest", text: text("town.nearest", ["name": name(town.tenant), "distance": kilometres(distance)]))
+        code: "town.nearest", text: text("found.nearest", ["name": name(town.tenant), "distance": kilometres(distance)]))
     }
   }
 
