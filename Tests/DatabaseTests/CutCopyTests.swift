@@ -13,8 +13,10 @@ import Testing
     try await database.transaction { _ = try await $0.query("SELECT 1") }
   }
 
-  private func connect(_ test: TestDatabase, _ proxy: LineProxy) -> Database {
-    Database(proxy.settings(test.settings), pool: .patient(connections: 1), name: "copy", logger: test.logger, loop: test.loop)
+  private func connect(
+    _ test: TestDatabase, _ proxy: LineProxy, _ pool: PoolSettings = .patient(connections: 1)
+  ) -> Database {
+    Database(proxy.settings(test.settings), pool: pool, name: "copy", logger: test.logger, loop: test.loop)
   }
 
   @Test func `A COPY in cut at any message stores all of it or nothing, and says so only when it is sure`() async throws {
@@ -95,13 +97,17 @@ import Testing
       try await test.database.execute("CREATE TABLE t (key bigint, text text)")
       let proxy = try LineProxy(to: test.settings)
       defer { proxy.close() }
-      let database = connect(test, proxy)
+      // As long as a busy machine needs for 64 MB.
+      var pool = PoolSettings.patient(connections: 1)
+      pool.statementTimeout = .seconds(300)
+      let database = connect(test, proxy, pool)
       try await CutCopyTests.warmUp(database)
       proxy.arm(Fault(.hold, .before, 5, .toServer))
       let (count, asked) = (2_000, Shared(0))
+      let row = Array("1\t\(String(repeating: "x", count: 32_000))\n".utf8)
       let chunks = (1...count).lazy.map { number -> [UInt8] in
         asked.withLock { $0 = number }
-        return Array("\(number)\t\(String(repeating: "x", count: 32_000))\n".utf8)
+        return row
       }
       let sending = Task { try await database.copy(into: "COPY t FROM STDIN", from: chunks) }
       #expect(await ending { await proxy.fired() }.hasSucceeded)
@@ -109,7 +115,7 @@ import Testing
       // 64 MB in all; what is on its way is bounded by the buffers of the client, of the sockets and of the proxy.
       #expect(asked.withLock { $0 } < count / 2)
       proxy.release()
-      let outcome = await ending(within: .seconds(60)) { try await sending.value }
+      let outcome = await ending(within: .seconds(300)) { try await sending.value }
       #expect(outcome.value == count, "\(outcome)")
       #expect(try await test.database.one("SELECT count(*) AS n FROM t")?.get("n") == count)
       await database.close()

@@ -61,6 +61,11 @@ class City:
     port: int
     data: Path
 
+    @property
+    def config(self) -> Path:
+        """The file that was applied, beside the data."""
+        return self.data.parent / "tenants.yaml"
+
     def url(self, host: str = "", path: str = "/") -> str:
         """The address of a path on a host: a tenant's id, "id", "console", or "" for the city itself."""
         return f"http://{host}.localhost:{self.port}{path}" if host else f"http://localhost:{self.port}{path}"
@@ -71,7 +76,7 @@ class City:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Another command of the binary on the data of this city, which goes on serving."""
-        command = [str(BINARY), *arguments, "--data", str(self.data)]
+        command = [str(BINARY), *arguments, "--data", str(self.data), "--config", str(self.config)]
         return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout)
 
 

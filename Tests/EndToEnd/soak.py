@@ -127,6 +127,8 @@ class World:
         self.cluster.create()
         applied = self.command("apply", "--port", str(self.city.port))
         assert applied.returncode == 0, f"apply: {applied.returncode} {applied.stdout} {applied.stderr[-2_000:]}"
+        loaded = self.command("content", "load")
+        assert loaded.returncode == 0, f"content: {loaded.returncode} {loaded.stdout} {loaded.stderr[-2_000:]}"
         for server in self.servers:
             server.start()
         self.wait()

@@ -75,11 +75,4 @@ import Testing
     #expect(caching.tags(parameter: parameter, person: person) == ["all", "thing:7", "mine:\(person)", "7/\(person)"])
     #expect(caching.tags(parameter: parameter, person: nil) == ["all", "thing:7"])
   }
-
-  @Test("a handler's look at who asks and at the request is noted; what the checks looked at isn't")
-  func looks() async throws {
-    let city = try TestCity()
-    let reply = try await city.ask(.get, "/private", .asProgram + ["Cookie": "session=mina"])
-    #expect(reply.status == 200)
-  }
 }

@@ -143,12 +143,25 @@ struct Workplace {
   func run(as role: NodeRole, _ work: (City) async throws -> Void) async throws {
     let server = try await openServer()
     do {
-      let city = try await assemble(role, on: server)
+      let city = try await assembleWhenReachable(role, on: server)
       try await work(city)
       await city.stop()
     } catch {
       await server.stop()
       throw error
+    }
+  }
+
+  /// After a power failure all start together, and the database is the last to be ready: it is waited for, a minute at most.
+  private func assembleWhenReachable(_ role: NodeRole, on server: ServerAddress) async throws -> City {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      do {
+        return try await assemble(role, on: server)
+      } catch let error as DatabaseError where error.isUnavailable && ContinuousClock.now < deadline {
+        logger.notice("waiting for the database", metadata: ["error": "\(error)"])
+        try await Task.sleep(for: .milliseconds(500))
+      }
     }
   }
 

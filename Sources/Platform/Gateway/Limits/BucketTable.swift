@@ -16,6 +16,8 @@ struct BucketTable: Sendable {
   /// Takes up to `wanted` units, in one statement by one clock: whatever the nodes' clocks say, no more is given than the limit.
   func take(_ wanted: Int, of limit: RateLimit, class name: String, subject: String) async throws -> Portion {
     let (step, period) = (limit.step, limit.period.microseconds)
+    // A limit that changes begins anew: how full a bucket is says nothing in another measure.
+    let name = "\(name) \(limit.count)/\(period)"
     // A burst as large as the limit finds a full bucket empty, however step and period are rounded.
     let depth = max(period, step)
     let now: SQL = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
