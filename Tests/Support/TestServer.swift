@@ -48,8 +48,11 @@ actor TestServer {
 
   private func connect(to name: String, of server: EmbeddedServer) -> TestDatabase {
     let settings = server.settings.with(database: name)
+    // A machine that is busy with other tests is slow, not away.
+    let pool = PoolSettings(waitTimeout: .seconds(60), connectTimeout: .seconds(30))
     return TestDatabase(
-      settings: settings, database: Database(settings, name: name, logger: logger, loop: loop), loop: loop, logger: logger)
+      settings: settings, database: Database(settings, pool: pool, name: name, logger: logger, loop: loop), loop: loop,
+      logger: logger)
   }
 
   private func start() async throws -> (EmbeddedServer, Database) {
@@ -60,7 +63,7 @@ actor TestServer {
       tuning.isDurable = false
       tuning.connections = 200
       let server = try await EmbeddedServer.attachOrStart(data: TestFolder.path, tuning: tuning, logger: logger)
-      let pool = PoolSettings(connections: 4, waitTimeout: .seconds(60))
+      let pool = PoolSettings(connections: 4, waitTimeout: .seconds(60), connectTimeout: .seconds(30))
       return (server, Database(server.settings, pool: pool, name: "test server", logger: logger, loop: loop))
     }
     starting = task
@@ -71,6 +74,7 @@ actor TestServer {
     if let task = templates[template.name] { return try await task.value }
     let name = "template_\(template.name)"
     let task = Task {
+      try await admin.execute("DROP DATABASE IF EXISTS \(identifier: name) WITH (FORCE)")
       try await admin.execute("CREATE DATABASE \(identifier: name)")
       let test = connect(to: name, of: server)
       do {
@@ -86,7 +90,13 @@ actor TestServer {
       return name
     }
     templates[template.name] = task
-    return try await task.value
+    do {
+      return try await task.value
+    } catch {
+      // The next test that wants it tries again.
+      templates[template.name] = nil
+      throw error
+    }
   }
 
   private func takeTurn() async {

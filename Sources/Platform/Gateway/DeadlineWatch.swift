@@ -72,22 +72,20 @@ final class DeadlineWatch: Sendable {
   }
 
   private func go() async {
-    var last = number(of: .now)
     while true {
       try? await Task.sleep(for: tick)
       let now = number(of: .now)
       let (late, stops) = state.withLock { state -> ([Work], Bool) in
         var late: [Work] = []
-        for number in last...max(last, now) { if let works = state.due.removeValue(forKey: number) { late += works.values } }
+        // All that is over: work can come in after its tick, when its thread had to wait before it was noted.
+        for number in state.due.keys where number <= now { late += state.due.removeValue(forKey: number)!.values }
         state.idle = state.due.isEmpty ? state.idle + 1 : 0
-        // Work of before the first tick can be due in a tick that was over already.
         let stops = state.idle > 100
         if stops { (state.isTicking, state.idle) = (false, 0) }
         return (late, stops)
       }
       for work in late { work.cancel() }
       if stops { return }
-      last = now
     }
   }
 }
