@@ -32,9 +32,11 @@ var nioPosix: Target.Dependency { .product(name: "NIOPosix", package: "swift-nio
 /// The files that stand beside the code they belong to and are compiled into the binary by `EmbedResources`.
 var embed: [Target.PluginUsage] { ["EmbedResources"] }
 
-@MainActor func core(_ name: String, _ dependencies: [Target.Dependency], embeds: Bool = false) -> Target {
+@MainActor func core(
+  _ name: String, _ dependencies: [Target.Dependency], embeds: Bool = false, excluding: [String] = []
+) -> Target {
   .target(
-    name: name, dependencies: dependencies, path: "Sources/Platform/\(name)", swiftSettings: settings,
+    name: name, dependencies: dependencies, path: "Sources/Platform/\(name)", exclude: excluding, swiftSettings: settings,
     plugins: embeds ? embed : [])
 }
 
@@ -78,7 +80,7 @@ let package = Package(
       providers: [.apt(["libxlsxwriter-dev"])]),
     core("Kit", [yams]),
     core("Keys", [crypto]),
-    core("Database", ["CPostgres", "Kit", logging, crypto], embeds: false),
+    core("Database", ["CPostgres", "Kit", logging, crypto], excluding: ["README.md"]),
     core("Web", ["Kit", "Keys", crypto, hummingbird, httpTypes, mustache, logging, nio, nioHTTPTypes], embeds: true),
     core("Jobs", ["Kit", "Database", logging], embeds: true),
     core("TenantKit", ["Kit", "Web", "Database", crypto]),
