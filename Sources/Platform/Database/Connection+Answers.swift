@@ -61,9 +61,10 @@ extension Connection {
     answer = nil
     failure = nil
     step = 0
+    copy?.connection = nil
     copy = nil
     headSince = loop.now
-    if segment.silent > 0, isBeginning {
+    if segment.begins {
       isBeginning = false
       if error != nil, !isInTransaction { didFailToBegin(error) }
     }
@@ -83,7 +84,7 @@ extension Connection {
   private func finishSilent(_ segment: Segment, _ found: OpaquePointer?, _ error: DatabaseError?) {
     PQclear(found)
     // What the BEGIN was for fails with it.
-    if var error, needsBegin, let request = unsent.popFirst() {
+    if var error, segment.begins, needsBegin, let request = unsent.popFirst() {
       error.database = configuration.name
       error.statement = request.sql.text
       complete(request, .failure(error))

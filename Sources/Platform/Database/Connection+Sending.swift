@@ -55,6 +55,7 @@ extension Connection {
     if needsBegin {
       guard let count = sendPrelude() else { return lose(request) }
       segment.silent = count
+      segment.begins = count > 0
     }
     let text = request.sql.text
     let plan =
@@ -133,7 +134,7 @@ extension Connection {
     guard startPipeline(), let count = sendPrelude(), PQpipelineSync(handle) == 1 else {
       return breakOff()
     }
-    didSend(Segment(request: nil, silent: count, sentAt: loop.now))
+    didSend(Segment(request: nil, silent: count, begins: true, sentAt: loop.now))
   }
 
   /// BEGIN did not come about: the next statement brings it again.
@@ -166,7 +167,9 @@ extension Connection {
   /// Lets the server forget evicted plans, many at once.
   /// - Returns: whether something was sent.
   private func tidy() -> Bool {
-    guard statements.evicted.count >= 16, isPipelining, lease == nil, !isSendingCancel else {
+    guard statements.evicted.count >= 16, isPipelining, copy == nil, !isBeginning, !isSendingCancel,
+      lease == nil || needsBegin, segments.first?.isSimple != true
+    else {
       return false
     }
     let names = statements.takeEvicted()

@@ -1,7 +1,7 @@
 import CPostgres
 import Synchronization
 
-/// Rows on their way to the server.
+/// Rows on their way to the server. Unchecked as ``CopySession`` says.
 final class CopyInSession: CopySession, @unchecked Sendable {
   private enum End {
     case finish

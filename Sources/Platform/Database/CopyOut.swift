@@ -1,7 +1,7 @@
 import CPostgres
 import Synchronization
 
-/// Rows on their way from the server.
+/// Rows on their way from the server. Unchecked as ``CopySession`` says.
 final class CopyOutSession: CopySession, @unchecked Sendable {
   private struct State {
     var rows: [[UInt8]] = []

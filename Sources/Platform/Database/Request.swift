@@ -119,6 +119,8 @@ struct Segment {
   let request: Request?
   /// Commands before the request's own: BEGIN and what belongs to it.
   var silent = 0
+  /// Those begin a transaction.
+  var begins = false
   /// The name the request's text is prepared under, between those and the request itself.
   var preparing: String?
   var isNamed = false

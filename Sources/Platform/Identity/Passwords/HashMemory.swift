@@ -6,6 +6,7 @@ import Synchronization
 ///
 /// `malloc` would keep it: each freed block raises its threshold for giving memory back.
 enum HashMemory {
+  /// Unchecked: whoever took the block out of `free` is the only one who knows it.
   private struct Block: @unchecked Sendable {
     let start: UnsafeMutableRawPointer
     let length: Int
