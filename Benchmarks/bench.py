@@ -204,6 +204,16 @@ class Bench:
         self.postgres.ask(f"DROP SCHEMA IF EXISTS {SCRATCH} CASCADE; CREATE SCHEMA {SCRATCH}")
         for name in sorted(names):
             self.postgres.ask(f"CREATE TABLE {SCRATCH}.{name} (LIKE t_jeju.{name} INCLUDING ALL)")
+        # LIKE gives constraints names of its own, and ON CONFLICT ON CONSTRAINT asks for theirs.
+        renames = self.postgres.ask(f"""
+            SELECT format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I;', copy.conrelid::regclass, copy.conname, original.conname)
+            FROM pg_constraint AS copy JOIN pg_constraint AS original
+              ON original.conrelid = ('t_jeju.' || (SELECT relname FROM pg_class WHERE oid = copy.conrelid))::regclass
+              AND (original.contype, original.conkey) = (copy.contype, copy.conkey)
+            WHERE copy.connamespace = '{SCRATCH}'::regnamespace AND copy.contype IN ('p', 'u')
+              AND copy.conname <> original.conname""")
+        if renames:
+            self.postgres.ask(renames)
 
     def is_delivered(self) -> bool:
         return self.postgres.ask("SELECT NOT EXISTS (SELECT FROM t_jeju.outbox WHERE due < 'infinity')") == "t"

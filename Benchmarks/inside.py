@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -148,15 +149,8 @@ def looked(program: Inside, rounds: int, seconds: int, connections: int, cores: 
 
 def consumed(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:
     say("  consumption, against pgbench")
-    first, second = program.recorded("take")
-    same = by_anyone(script(first, second))
-    pair = by_turns(
-        "consumed",
-        lambda _: program.ask(f"consume {connections} {seconds}")["rate"],
-        lambda number: pgbench(program.postgres, same, connections, seconds, cores, start=number * 1_000_000),
-        rounds,
-    )
-    return ratio_row(f"Unit consumed ({counted(first)}) : pgbench, the same", pair, "/s", "≥ 0.6")
+    acts = Acts(program, rounds, seconds, connections, cores)
+    return acts.against_pgbench("Unit consumed", recorded_by="take", run_by="consume")
 
 
 def last_unit(program: Inside, rounds: int) -> Row:
@@ -170,15 +164,33 @@ def last_unit(program: Inside, rounds: int) -> Row:
 def posted(program: Inside, rounds: int, seconds: int, connections: int, cores: int) -> Row:
     say("  entries, against pgbench")
     program.ask("accounts")
-    first, second = program.recorded("entry")
-    same = by_anyone(script(first, second))
-    pair = by_turns(
-        "entries",
-        lambda _: program.ask(f"post {connections} {seconds}")["rate"],
-        lambda number: pgbench(program.postgres, same, connections, seconds, cores, start=number * 1_000_000),
-        rounds,
-    )
-    return ratio_row(f"Entry of 3 postings ({counted(first)}) : pgbench, the same", pair, "/s", "≥ 0.6")
+    acts = Acts(program, rounds, seconds, connections, cores)
+    return acts.against_pgbench("Entry of 3 postings", recorded_by="entry", run_by="post")
+
+
+@dataclass(frozen=True)
+class Acts:
+    """Acts of one kind that write, by many tasks at once."""
+
+    program: Inside
+    rounds: int
+    seconds: int
+    connections: int
+    cores: int
+
+    def against_pgbench(self, name: str, recorded_by: str, run_by: str) -> Row:
+        """- recorded_by, run_by: the program's words for one such act, and for as many as it can."""
+        program = self.program
+        first, second = program.recorded(recorded_by)
+        same = by_anyone(script(first, second))
+
+        def limit(number: int) -> float:
+            return pgbench(program.postgres, same, self.connections, self.seconds, self.cores, start=number * 1_000_000)
+
+        pair = by_turns(
+            run_by, lambda _: program.ask(f"{run_by} {self.connections} {self.seconds}")["rate"], limit, self.rounds
+        )
+        return ratio_row(f"{name} ({counted(first)}) : pgbench, the same", pair, "/s", "≥ 0.6")
 
 
 def renewed(program: Inside, rounds: int) -> Row:

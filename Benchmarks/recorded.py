@@ -3,6 +3,7 @@ statements as a script of pgbench. So "the same SQL" stays the same when the cod
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -173,12 +174,20 @@ class Script:
 
 def array_type(value: str) -> str | None:
     """The type of a recorded array by its looks; None for what is no array. The log holds no types, and unnest() needs one."""
-    if not value.startswith("{") or value.startswith('{"') and value.endswith(("}}", '"}')) and '":' in value:
+    if not value.startswith("{") or is_json(value):
         return None
     elements = value[1:-1].split(",")
     if all(UUID.fullmatch(element) for element in elements):
         return "uuid[]"
     return "bigint[]" if all(re.fullmatch(r"-?\d+", element) for element in elements) else "text[]"
+
+
+def is_json(value: str) -> bool:
+    """Whether it is a document; an array of PostgreSQL's is none, but for the empty one, which no statement here writes as jsonb."""
+    try:
+        return isinstance(json.loads(value), dict) and value != "{}"
+    except ValueError:
+        return False
 
 
 def script(found: list[Statement], other: list[Statement] | None = None) -> Script:

@@ -46,7 +46,7 @@ struct JobCity: Sendable {
   func emit(_ events: [Event], wake: @escaping @Sendable () -> Void = {}) async throws {
     let outbox = OutboxTable(schema: JobCity.town, tenant: TenantID("town"), wake: wake)
     try await town.transaction { transaction in
-      for event in events { try await outbox.write(event, in: transaction) }
+      for event in events { try outbox.write(event, in: transaction) }
     }
   }
 

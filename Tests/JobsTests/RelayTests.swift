@@ -40,7 +40,7 @@ import Testing
       let outbox = OutboxTable(schema: JobCity.town, tenant: nil) { woken.withLock { $0 += 1 } }
       await #expect(throws: Fault.self) {
         try await city.town.transaction { transaction in
-          try await outbox.write(.sample(), in: transaction)
+          try outbox.write(.sample(), in: transaction)
           throw Fault()
         }
       }
@@ -221,7 +221,7 @@ import Testing
       let (stream, done) = AsyncStream<Void>.makeStream()
       try await city.emit([.sample("slow")])
       let outbox = OutboxTable(schema: JobCity.prep, tenant: TenantID("prep")) {}
-      try await city.prep.transaction { try await outbox.write(.sample("quick"), in: $0) }
+      try await city.prep.transaction { try outbox.write(.sample("quick"), in: $0) }
       let relay = city.relay(quick, Slow(quick: quick, done: done))
       let running = Task { await relay.run(interval: .hours(1)) }
       for await _ in stream { break }

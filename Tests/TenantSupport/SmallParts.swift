@@ -50,12 +50,12 @@ public final class CountedEntitlements: Entitlements {
 struct TableOutbox: Outbox {
   let table: OutboxTable
 
-  func emit(_ event: DomainEvent, in transaction: Transaction) async throws {
+  func emit(_ event: DomainEvent, in transaction: Transaction) throws {
     try await table.write(
       Event(id: event.id, type: event.type, tenant: nil, occurred: event.occurred, payload: event.payload), in: transaction)
   }
 
-  func record(_ activity: Activity, in transaction: Transaction) async throws {
+  func record(_ activity: Activity, in transaction: Transaction) throws {
     let payload: JSONValue = [
       "id": .string(activity.id.text), "person": .string("\(activity.person)"), "verb": .string(activity.verb),
       "objectType": .string(activity.objectType), "objectPath": .string(activity.objectPath),

@@ -178,14 +178,14 @@ struct Open: Entitlements, ContentLibrary {
 struct TestOutbox: TenantKit.Outbox {
   let table: OutboxTable
 
-  func emit(_ event: DomainEvent, in transaction: Transaction) async throws {
+  func emit(_ event: DomainEvent, in transaction: Transaction) throws {
     try await table.write(
       Event(
         id: event.id, type: event.type, version: event.version, tenant: table.tenant, occurred: event.occurred,
         payload: event.payload), in: transaction)
   }
 
-  func record(_ activity: Activity, in transaction: Transaction) async throws {
+  func record(_ activity: Activity, in transaction: Transaction) throws {
     try await table.write(
       Event(
         id: activity.id, type: "activity.recorded", tenant: table.tenant, occurred: activity.occurred,

@@ -94,7 +94,7 @@ struct SubscriptionService: Sendable {
     let changed = self.changed
     transaction.afterCommit { changed(persons) }
     try await Look.atHoldings.announce(of: schema, in: transaction)
-    try await outbox?.write(
+    try outbox?.write(
       Event(
         id: UUID.v7(at: now), type: "subscription.changed", tenant: nil, occurred: now,
         payload: [

@@ -25,14 +25,14 @@ import Web
 struct TenantOutbox: TenantKit.Outbox {
   let table: OutboxTable
 
-  func emit(_ event: DomainEvent, in transaction: Transaction) async throws {
-    try await table.write(
+  func emit(_ event: DomainEvent, in transaction: Transaction) throws {
+    try table.write(
       Event(
         id: event.id, type: event.type, version: event.version, tenant: table.tenant, occurred: event.occurred,
         payload: event.payload), in: transaction)
   }
 
-  func record(_ activity: Activity, in transaction: Transaction) async throws {
+  func record(_ activity: Activity, in transaction: Transaction) throws {
     var name: [String: JSONValue] = ["ko": .string(activity.objectName.ko)]
     if let en = activity.objectName.en { name["en"] = .string(en) }
     var payload: [String: JSONValue] = [
@@ -42,7 +42,7 @@ struct TenantOutbox: TenantKit.Outbox {
     ]
     if let success = activity.success { payload["success"] = .bool(success) }
     if let score = activity.score { payload["score"] = .number(score) }
-    try await table.write(
+    try table.write(
       Event(
         id: activity.id, type: "activity.recorded", tenant: table.tenant, occurred: activity.occurred, payload: .object(payload)),
       in: transaction)
@@ -53,8 +53,8 @@ struct TenantOutbox: TenantKit.Outbox {
 struct TenantFreshness: TenantKit.Freshness {
   let tags: TagTable
 
-  func touch(_ tags: Set<String>, in transaction: Transaction) async throws {
-    try await self.tags.touch(tags, in: transaction)
+  func touch(_ tags: Set<String>, in transaction: Transaction) throws {
+    try self.tags.touch(tags, in: transaction)
   }
 }
 
@@ -63,7 +63,7 @@ struct IdentityOutbox: IdentityEvents {
   let table: OutboxTable
 
   func registered(_ person: PersonID, at instant: Instant, in transaction: Transaction) async throws {
-    try await table.write(
+    try table.write(
       Event(
         id: UUID.v7(at: instant), type: "user.registered", tenant: nil, occurred: instant,
         payload: ["person": .string(person.description)]), in: transaction)

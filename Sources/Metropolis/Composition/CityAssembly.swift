@@ -42,7 +42,7 @@ extension City {
     let main = servers.main
     let core = [Schema.identity, .relyingParty, .billing, .records, .content].reduce(
       into: ["platform": main.core, "billing heavy": main.heavyClient(.billing)]
-    ) { core, schema in core[schema.name] = main.client(schema, connections: 4, isCore: true) }
+    ) { core, schema in core[schema.name] = main.client(schema, isCore: true) }
     func client(_ schema: Schema) -> Database { core[schema.name] ?? main.core }
 
     let districts = Districts()

@@ -20,10 +20,12 @@ struct CityFleet: Sendable {
       (.cityMigrations, try ConfigurationStore.migrations), (.nodeMigrations, try NodeRegister.migrations),
       (.gatewayMigrations, try SharedRateLimiter.migrations),
     ]
+    let nodes = configuration.figures.nodes
+    func bounds(_ bounds: RoleBounds, on server: String) -> RoleBounds { servers[server]?.bounds(bounds, nodes: nodes) ?? bounds }
     func member(_ schema: Schema, on server: String, _ plan: FleetPlan) -> FleetMember {
       FleetMember(
         id: server == DatabaseStanza.main ? schema.name : "\(schema) on \(server)", database: server, schema: schema,
-        bounds: .core, durability: .sync, plan: plan)
+        bounds: bounds(.core, on: server), durability: .sync, plan: plan)
     }
     let services = try City.coreSchemas.map { schema, migrations in
       let journals = [(journal: Schema.platformMigrations, migrations: platform), (.migrations, migrations)]
@@ -40,8 +42,8 @@ struct CityFleet: Sendable {
         try plans[stanza.kind] ?? FleetPlan([(.platformMigrations, platform), (.migrations, try binding.migrations)])
       plans[stanza.kind] = plan
       return FleetMember(
-        id: stanza.id.text, database: stanza.database, schema: stanza.schema, bounds: .tenant, durability: stanza.durability,
-        plan: plan)
+        id: stanza.id.text, database: stanza.database, schema: stanza.schema, bounds: bounds(.tenant, on: stanza.database),
+        durability: stanza.durability, plan: plan)
     }
     archived = Set(configuration.tenants.filter { $0.state == .archived }.map(\.id.text))
   }

@@ -8,7 +8,11 @@ extension Connection {
     var hasSent = tidy()
     // Bounded by the depth: each pass sends one, or ends.
     while phase == .open, let request = unsent.first, maySend(request) {
-      if needsBegin, request.isEnd {
+      if needsBegin, lease?.isVoid == true, request.isCommit || !request.isEnd {
+        // What nobody waited for was not done: what came after it is not either.
+        _ = unsent.popFirst()
+        complete(request, .failure(error(.server(.inFailedTransaction), for: request)))
+      } else if needsBegin, request.isEnd {
         // Nothing was sent in this transaction, so there is nothing to end.
         _ = unsent.popFirst()
         complete(request, .success(.empty))

@@ -118,7 +118,12 @@ public final class Database: SQLExecutor, Sendable {
 
   private func commit(_ lease: Lease, _ scope: TransactionScope) async throws {
     guard scope.hasBegun else { return }
-    let answer = try await send(Request("COMMIT", as: .end(lease, commits: true)))
+    let answer: Rows
+    do {
+      answer = try await send(Request("COMMIT", as: .end(lease, commits: true)))
+    } catch let error as DatabaseError where error.kind != .outcomeUnknown {
+      throw scope.failure ?? error
+    }
     // COMMIT of a transaction in which a statement has failed succeeds, and rolls back.
     guard answer.result.commandTag == "ROLLBACK" else { return }
     throw scope.failure
@@ -143,6 +148,14 @@ public final class Database: SQLExecutor, Sendable {
       guard !loop.inbox.post(.submit(handle, request)) else { return }
       request.finish(.failure(DatabaseError(.closed, database: name)))
     }
+  }
+
+  /// Sends a request that nobody waits for.
+  /// - Throws: ``DatabaseError`` when the task is cancelled.
+  func post(_ request: Request) throws {
+    guard !Task.isCancelled else { throw DatabaseError(.cancelled, database: name) }
+    guard !loop.inbox.post(.submit(handle, request)) else { return }
+    request.finish(.failure(DatabaseError(.closed, database: name)))
   }
 
   func refuse(_ sql: SQL, _ reason: String) -> DatabaseError {

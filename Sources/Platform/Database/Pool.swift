@@ -70,6 +70,7 @@ final class Pool {
 
   private func submit(_ request: Request, within lease: Lease) {
     switch lease.phase {
+    case .fresh where lease.isVoid: fail(request, .server(.inFailedTransaction))
     case .fresh:
       lease.phase = .waiting
       lease.pending.append(request)
@@ -83,7 +84,9 @@ final class Pool {
 
   private func end(_ lease: Lease, with request: Request) {
     switch lease.phase {
+    case .fresh where lease.isVoid && request.isCommit: fail(request, .server(.inFailedTransaction))
     case .fresh: request.finish(.success(.empty))
+    case .waiting where request.isCommit: lease.pending.append(request)
     case .waiting:
       // Its statements were left behind by a body that has ended.
       _ = state.withdraw(ObjectIdentifier(lease), now: loop.now)

@@ -27,12 +27,18 @@ final class Request: Identifiable, @unchecked Sendable {
     case copy(CopySession)
   }
 
+  private enum Waiter {
+    case task(UnsafeContinuation<Rows, any Error>)
+    /// Nobody waits; of a failure it is told.
+    case observer(@Sendable (DatabaseError) -> Void)
+  }
+
   let sql: SQL
   /// Of the text; see ``StatementCache``.
   let hash: Int
   let role: Role
   let form: Form
-  private var continuation: UnsafeContinuation<Rows, any Error>?
+  private var waiter: Waiter?
 
   // On the loop's thread.
   /// Where it waits to be sent, or runs.
@@ -53,19 +59,26 @@ final class Request: Identifiable, @unchecked Sendable {
 
   /// To be called before it is posted.
   func waits(with continuation: UnsafeContinuation<Rows, any Error>) {
-    self.continuation = continuation
+    waiter = .task(continuation)
   }
+
+  /// To be called before it is posted, when nobody waits. A failure makes its transaction void.
+  func reports(_ failure: @escaping @Sendable (DatabaseError) -> Void) { waiter = .observer(failure) }
 
   /// Answers the caller, once.
   func finish(_ outcome: Result<Rows, DatabaseError>) {
     guard !isAnswered else { return }
     isAnswered = true
     if case .copy(let session) = form { session.didEnd(outcome) }
-    guard let continuation else { return }
-    self.continuation = nil
-    switch outcome {
-    case .success(let rows): continuation.resume(returning: rows)
-    case .failure(let error): continuation.resume(throwing: error)
+    let waiter = waiter
+    self.waiter = nil
+    switch (waiter, outcome) {
+    case (.task(let continuation), .success(let rows)): continuation.resume(returning: rows)
+    case (.task(let continuation), .failure(let error)): continuation.resume(throwing: error)
+    case (.observer(let report), .failure(let error)):
+      if case .within(let lease) = role { lease.isVoid = true }
+      report(error)
+    case (.observer, .success), (nil, _): break
     }
   }
 
@@ -76,6 +89,11 @@ final class Request: Identifiable, @unchecked Sendable {
 
   var isAutocommit: Bool {
     if case .autocommit = role { return true }
+    return false
+  }
+
+  var isCommit: Bool {
+    if case .end(_, commits: true) = role { return true }
     return false
   }
 
@@ -108,6 +126,8 @@ final class Lease: @unchecked Sendable {
   /// `nil`: no transaction is begun.
   let isolation: Isolation?
   var phase = Phase.fresh
+  /// A statement nobody waited for has failed: nothing more is begun for this transaction.
+  var isVoid = false
   var pending = FIFO<Request>()
 
   init(_ isolation: Isolation?) { self.isolation = isolation }

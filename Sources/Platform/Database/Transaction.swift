@@ -11,6 +11,12 @@ public struct Transaction: SQLExecutor {
     try await scope.perform(sql, form: .prepared)
   }
 
+  /// Has a statement run whose rows nobody needs, and does not wait for it: the next one goes out behind it at once, and
+  /// COMMIT behind the last. Its failure is the transaction's: whatever comes later throws it, ``Database/transaction(_:attempts:_:)``
+  /// at the end, and nothing is committed.
+  /// - Throws: ``DatabaseError`` for what can't be sent; of kind ``DatabaseError/Kind/closed`` when the body has ended.
+  public func enqueue(_ sql: SQL) throws { try scope.enqueue(sql) }
+
   /// Calls `action` once the transaction is committed; never when it is rolled back.
   public func afterCommit(_ action: @escaping @Sendable () -> Void) { scope.afterCommit(action) }
 
@@ -51,14 +57,21 @@ final class TransactionScope: Sendable {
     return try await run { try await $0.perform(Request(sql, as: .within($1), form: form)) }
   }
 
+  func enqueue(_ sql: SQL) throws {
+    if let reason = sql.refusal(inTransaction: true) ?? sql.unsendable { throw database.refuse(sql, reason) }
+    try begin()
+    let request = Request(sql, as: .within(lease))
+    request.reports { [weak self] in self?.didFail($0) }
+    try database.post(request)
+  }
+
   /// Has something done on the transaction's connection, and remembers the first failure.
   func run<R>(_ body: (Database, Lease) async throws -> R) async throws -> R {
     try begin()
     do {
       return try await body(database, lease)
     } catch {
-      didFail(error)
-      throw error
+      throw didFail(error)
     }
   }
 
@@ -67,9 +80,15 @@ final class TransactionScope: Sendable {
     return try database.copyOut(sql, within: lease)
   }
 
-  private func didFail(_ error: any Error) {
-    guard let error = error as? DatabaseError else { return }
-    state.withLock { $0.failure = $0.failure ?? error }
+  /// - Returns: the error itself; for one that only says that the transaction had failed, the failure it speaks of.
+  @discardableResult
+  private func didFail(_ error: any Error) -> any Error {
+    guard let error = error as? DatabaseError else { return error }
+    return state.withLock { state in
+      let first = state.failure ?? error
+      state.failure = first
+      return error.kind == .server(.inFailedTransaction) ? first : error
+    }
   }
 
   private func begin() throws {

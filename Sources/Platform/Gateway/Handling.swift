@@ -68,7 +68,7 @@ extension Gateway {
     let isUrgent = ["/signin", "/signout", "/payments", "/invoices", "/subscri"].contains { match.pattern.hasPrefix($0) }
     if isUrgent { return .high }
     let headers = arrival.request.headers
-    let isKnown = headers[.authorization] != nil || headers[.cookie]?.contains("session=") ?? false
+    let isKnown = headers[.authorization] != nil || headers[.cookie]?.utf8.holds("session=") ?? false
     return isKnown ? .normal : .low
   }
 

@@ -3,7 +3,7 @@ import Synchronization
 public import Web
 
 /// Where requests of a host go.
-public struct Destination: Sendable {
+public final class Destination: Sendable {
   public let site: Site
   public let router: SiteRouter
   /// What the router's handlers work with.
@@ -23,7 +23,7 @@ public struct Destination: Sendable {
 }
 
 /// All hosts of the city. One dictionary, so that the ten-thousandth costs what the tenth does.
-public struct HostDirectory: Sendable {
+public final class HostDirectory: Sendable {
   private static let made = Atomic<UInt64>(0)
 
   public let cities: CityMap

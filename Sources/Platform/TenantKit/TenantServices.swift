@@ -90,21 +90,21 @@ public struct Activity: Sendable {
 
 /// The schema's outbox.
 public protocol Outbox: Sendable {
-  func emit(_ event: DomainEvent, in transaction: Transaction) async throws
-  func record(_ activity: Activity, in transaction: Transaction) async throws
+  func emit(_ event: DomainEvent, in transaction: Transaction) throws
+  func record(_ activity: Activity, in transaction: Transaction) throws
 }
 
 /// Answers of a route with `cache:` are kept until one of their tags is touched.
 public protocol Freshness: Sendable {
   /// Says, in the transaction of the change, what changes with it: this process never gives an old answer once the
   /// transaction has returned, the others drop theirs some milliseconds later.
-  func touch(_ tags: Set<String>, in transaction: Transaction) async throws
+  func touch(_ tags: Set<String>, in transaction: Transaction) throws
 }
 
 /// For a module that stands alone: nobody keeps its answers.
 public struct NothingKept: Freshness {
   public init() {}
-  public func touch(_ tags: Set<String>, in transaction: Transaction) async throws {}
+  public func touch(_ tags: Set<String>, in transaction: Transaction) throws {}
 }
 
 // MARK: Entitlements

@@ -35,8 +35,8 @@ public struct Town: TenantModule, SampleContentLoading {
   var schema: Schema { tenant.schema }
 
   /// Lists show of a question what its own page shows, so one changes with the other.
-  func touch(_ questions: [UUID], in transaction: Transaction) async throws {
-    try await services.freshness.touch(Set(["questions"] + questions.map { "question:\($0.text)" }), in: transaction)
+  func touch(_ questions: [UUID], in transaction: Transaction) throws {
+    try services.freshness.touch(Set(["questions"] + questions.map { "question:\($0.text)" }), in: transaction)
   }
 
   public init(tenant: Tenant, settings: TownSettings, services: TenantServices) {

@@ -16,9 +16,6 @@ struct DistrictMaker: Sendable {
   let console: @Sendable (CityConfiguration) -> Console
   let services: @Sendable (CityConfiguration.Stanza, Database) -> TenantServices
 
-  /// Connections one tenant may have at most on this node; what all have together is the server's budget.
-  private static let connections = 3
-
   func snapshot(
     _ configuration: CityConfiguration, version: Int, refusals: Snapshot.Refusals, after before: Snapshot?
   ) throws -> Snapshot {
@@ -38,7 +35,7 @@ struct DistrictMaker: Sendable {
       // Its place is its client; whatever else of it changed, connections and what waits for one stay.
       let database =
         known[stanza.id].flatMap { $0.stanza.hasSamePlace(as: stanza) ? $0.database : nil }
-        ?? server.client(stanza.schema, connections: DistrictMaker.connections, isCore: false)
+        ?? server.client(stanza.schema, isCore: false)
       let tenant = Tenant(id: stanza.id, site: site, schema: stanza.schema)
       tenants.append(
         RunningTenant(stanza: stanza, site: site, module: make(tenant, services(stanza, database)), database: database))

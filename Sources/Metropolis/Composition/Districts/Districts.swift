@@ -6,7 +6,7 @@ import TenantKit
 import Web
 
 /// What follows the configuration, as one value: whoever asks twice within one piece of work keeps the first answer.
-struct Snapshot: Sendable {
+final class Snapshot: Sendable {
   /// The stored version this is; 0 before one is stored.
   let version: Int
   let configuration: CityConfiguration
@@ -21,6 +21,19 @@ struct Snapshot: Sendable {
   let refusals: Refusals
 
   typealias Refusals = [TenantID: String]
+
+  init(
+    version: Int, configuration: CityConfiguration, cities: CityMap, tenants: [RunningTenant], directory: HostDirectory,
+    earners: [TenantID: String], refusals: Refusals
+  ) {
+    self.version = version
+    self.configuration = configuration
+    self.cities = cities
+    self.tenants = tenants
+    self.directory = directory
+    self.earners = earners
+    self.refusals = refusals
+  }
 
   var open: [RunningTenant] { tenants.filter(\.isOpen) }
 

@@ -58,11 +58,26 @@ struct DatabaseServer: Sendable {
     }
   }
 
+  /// Connections one client may have at most: half of those that aren't the core's. So one that is busy has what it needs, and
+  /// another finds room at once; what all have together, and who gives way, is the budget's.
+  private var clientConnections: Int {
+    let status = budget.status
+    return max(3, (status.connections - status.reserve) / 2)
+  }
+
+  /// What a login role may have at once, over all nodes: client, heavy work and listener of each, and as many again while nodes
+  /// are replaced.
+  func bounds(_ bounds: RoleBounds, nodes: Int) -> RoleBounds {
+    var bounds = bounds
+    bounds.connections = max(bounds.connections, (clientConnections + 2) * nodes * 2)
+    return bounds
+  }
+
   /// A client with the rights of one schema's login role and no others. It has no connection until it is used.
   ///
   /// - Parameter isCore: whether the budget's reserve is for it.
-  func client(_ schema: Schema, connections: Int, isCore: Bool) -> Database {
-    var pool = DatabaseServer.pool(connections, isCore: isCore, figures: figures, budget: budget, pooler: pooler)
+  func client(_ schema: Schema, isCore: Bool) -> Database {
+    var pool = DatabaseServer.pool(clientConnections, isCore: isCore, figures: figures, budget: budget, pooler: pooler)
     if pooler != .none { pool.listenSettings = DatabaseServer.settings(schema, address.direct, address, key) }
     return Database(
       DatabaseServer.settings(schema, address.settings, address, key), pool: pool, name: schema.name, logger: logger,

@@ -21,8 +21,8 @@ public struct OutboxTable: Sendable {
   }
 
   /// Writes an event. One that was written before under the same id and not delivered yet is left as it is.
-  public func write(_ event: Event, in transaction: Transaction) async throws {
-    try await transaction.execute(
+  public func write(_ event: Event, in transaction: Transaction) throws {
+    try transaction.enqueue(
       """
       INSERT INTO \(schema).outbox (id, type, version, occurred, payload)
       VALUES (\(event.id), \(event.type), \(event.version), \(event.occurred), \(event.payload))

@@ -21,9 +21,9 @@ public struct TagTable: Sendable {
   }
 
   /// Says that what has these tags changes with the transaction.
-  public func touch(_ tags: Set<String>, in transaction: Transaction) async throws {
+  public func touch(_ tags: Set<String>, in transaction: Transaction) throws {
     guard !tags.isEmpty else { return }
-    try await transaction.execute(
+    try transaction.enqueue(
       "INSERT INTO \(schema).cache_tag (tag) SELECT unnest(\(tags.sorted())) ON CONFLICT ON CONSTRAINT cache_tag_once DO NOTHING")
     transaction.afterCommit { [drop, announce] in
       drop(tags)

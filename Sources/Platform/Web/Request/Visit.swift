@@ -52,8 +52,8 @@ public struct Visit: Sendable {
   /// - Returns: `nil` when the headers don't say.
   static func wantsJSON(_ headers: HTTPFields) -> Bool? {
     let accept = headers[.accept] ?? ""
-    if accept.contains("text/html") { return false }
-    return accept.contains("json") || isJSON(headers) ? true : nil
+    if accept.utf8.holds("text/html") { return false }
+    return accept.utf8.holds("json") || isJSON(headers) ? true : nil
   }
 
   var isJSON: Bool { Visit.isJSON(arrived.headers) }

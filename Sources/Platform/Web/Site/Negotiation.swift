@@ -21,7 +21,7 @@ enum Negotiation {
 
   /// The value of `lang` in a query.
   static func chosenInQuery(_ query: String) -> String? {
-    guard query.contains("lang") else { return nil }
+    guard query.utf8.holds("lang") else { return nil }
     for pair in query.split(separator: "&") {
       let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard halves[0] == "lang" else { continue }

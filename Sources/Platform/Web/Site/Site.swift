@@ -33,7 +33,9 @@ public struct Look: Hashable, Sendable {
 }
 
 /// One service with an origin of its own: the city's portal, the issuer, the console of its staff, or a tenant.
-public struct Site: Hashable, Sendable {
+///
+/// An object, as all that every request holds and nothing changes: a copy of the fields would count two dozen references.
+public final class Site: Hashable, Sendable {
   /// `city`, `id`, `console`, or the tenant's id.
   public let id: String
   public let origin: Origin
@@ -64,6 +66,15 @@ public struct Site: Hashable, Sendable {
     self.kind = kind
     self.menu = menu
   }
+
+  public static func == (one: Site, other: Site) -> Bool {
+    one === other
+      || one.id == other.id && one.origin == other.origin && one.name == other.name && one.summary == other.summary
+        && one.look == other.look && one.languages == other.languages && one.timeZone == other.timeZone
+        && one.tenant == other.tenant && one.kind == other.kind && one.menu == other.menu
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }
 
 /// An entry of a site's main menu.
@@ -90,7 +101,7 @@ public struct MenuItem: Hashable, Sendable {
 }
 
 /// What pages of one site know of the rest of the city.
-public struct CityMap: Sendable {
+public final class CityMap: Sendable {
   public let city: Site
   public let issuer: Site
   /// In the order of `tenants.yaml`.

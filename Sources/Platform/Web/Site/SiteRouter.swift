@@ -7,7 +7,7 @@ public import Logging
 import Synchronization
 
 /// A request that has found its site, before it has found its route.
-public struct Arrival: Sendable {
+public final class Arrival: Sendable {
   public let request: Request
   public let site: Site
   public let cities: CityMap
@@ -92,8 +92,8 @@ public struct RouteMatch: Sendable {
 ///
 /// A request goes ``asset(_:)``, ``match(_:)``, ``enter(_:_:)``, ``answer(_:_:owner:)``; ``respond(to:owner:)`` is all of it.
 /// The gateway takes the steps one by one, since what it keeps, repeats and gives up lies between them.
-public struct SiteRouter: Sendable {
-  public struct Route: Sendable {
+public final class SiteRouter: Sendable {
+  public final class Route: Sendable {
     let method: HTTPRequest.Method
     let path: String
     let rules: EndpointRules

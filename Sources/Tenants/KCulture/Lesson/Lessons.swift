@@ -99,7 +99,7 @@ struct Lessons: Sendable {
         given: answer.stored, isCorrect: answer.stored.map { exercise.isRight($0) } ?? false, answered: now)
       try await store.save(given, to: exercise.number, of: id, transaction)
       lesson.answers[exercise.number] = given
-      try await services.outbox.record(
+      try services.outbox.record(
         Activity(
           id: UUID.v7(at: now), person: person, verb: "http://adlnet.gov/expapi/verbs/answered",
           objectType: "http://adlnet.gov/expapi/activities/question",
@@ -117,7 +117,7 @@ struct Lessons: Sendable {
       let result = Lesson.Result(
         completed: now, correct: asked.count(where: \.isCorrect), total: asked.count, added: added)
       try await store.complete(id, result, transaction)
-      try await services.outbox.record(
+      try services.outbox.record(
         Activity(
           id: id, person: person, verb: "http://adlnet.gov/expapi/verbs/completed",
           objectType: "http://adlnet.gov/expapi/activities/lesson", objectPath: "/steps/\(step.id)", objectName: step.title,

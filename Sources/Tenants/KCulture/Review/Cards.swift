@@ -92,7 +92,7 @@ struct Cards: Sendable {
       try await store.save(card, prospect.memory, transaction)
       try await store.log(
         card, recall, prospect.memory, elapsed: elapsed, interval: prospect.days, at: now, transaction)
-      try await services.outbox.record(
+      try services.outbox.record(
         Activity(
           id: UUID.v7(at: now), person: person, verb: "http://adlnet.gov/expapi/verbs/answered",
           objectType: "https://w3id.org/xapi/flashcards/activity-types/flashcard", objectPath: "/cards/\(id.text)",

@@ -36,7 +36,7 @@ extension Prep {
   /// Nobody else needs what she practised: all of it goes.
   public func erase(_ person: PersonID, in transaction: Transaction) async throws -> [String: Int] {
     let schema = tenant.schema
-    try await services.freshness.touch(["practice:\(person)"], in: transaction)
+    try services.freshness.touch(["practice:\(person)"], in: transaction)
     return [
       "attempt": try await transaction.execute("DELETE FROM \(schema).attempt WHERE person = \(person)"),
       "skill": try await transaction.execute("DELETE FROM \(schema).skill WHERE person = \(person)"),

@@ -83,7 +83,7 @@ struct Practice: Sendable {
       // The library lost the item. Nobody could answer it, and it would stand in the way for ever.
       let (store, freshness) = (store, services.freshness)
       let isGone = try await services.database.transaction { transaction in
-        try await freshness.touch(["practice:\(person)"], in: transaction)
+        try freshness.touch(["practice:\(person)"], in: transaction)
         return try await store.discard(open.id, transaction)
       }
       if isGone { await giveBack(person, open.id) }
@@ -102,7 +102,7 @@ struct Practice: Sendable {
       let (store, freshness) = (store, services.freshness)
       try await services.database.transaction { transaction in
         try await store.insert(attempt, transaction)
-        try await freshness.touch(["practice:\(person)"], in: transaction)
+        try freshness.touch(["practice:\(person)"], in: transaction)
       }
       return Served(attempt: attempt, item: item, allowance: allowance, isNew: true)
     } catch {
@@ -201,10 +201,10 @@ struct Practice: Sendable {
       let result = Attempt.Result(
         answered: now, given: answer.stored, isCorrect: isCorrect, abilityBefore: before, abilityAfter: update.ability)
       try await store.save(result, of: attempt, transaction)
-      try await services.freshness.touch(["practice:\(person)"], in: transaction)
+      try services.freshness.touch(["practice:\(person)"], in: transaction)
       try await store.move(
         person, topic: attempt.topic, to: update.ability, isCorrect: isCorrect, at: now, transaction)
-      try await services.outbox.record(
+      try services.outbox.record(
         Activity(
           id: attempt.id, person: person, verb: "http://adlnet.gov/expapi/verbs/answered",
           objectType: "http://adlnet.gov/expapi/activities/question", objectPath: "/practice/\(attempt.id.text)",

@@ -91,8 +91,8 @@ extension Town {
       WHERE id = \(question) AND accepted_answer IS NULL AND author = \(person)
       """)
     guard updated == 1 else { throw Refusal.alreadyAccepted }
-    try await touch([question], in: transaction)
-    try await services.outbox.emit(
+    try touch([question], in: transaction)
+    try services.outbox.emit(
       DomainEvent(
         id: made("answer.accepted", id), type: "answer.accepted", occurred: now,
         payload: [
@@ -100,7 +100,7 @@ extension Town {
           "points": .integer(Int64(points)),
         ]),
       in: transaction)
-    try await services.outbox.record(
+    try services.outbox.record(
       Activity(
         id: made("accepted", id), person: person, verb: Vocabulary.accepted, objectType: Vocabulary.reply,
         objectPath: "/answers/\(id.text)", objectName: try row.get("category", as: Category.self).answerName, occurred: now),

@@ -83,8 +83,8 @@ extension Town {
       INSERT INTO \(schema).answer (id, question, author, body, created_at)
       VALUES (\(id), \(question), \(person), \(draft.body), \(now))
       """)
-    try await touch([question], in: transaction)
-    try await services.outbox.record(
+    try touch([question], in: transaction)
+    try services.outbox.record(
       Activity(
         id: made("replied", id), person: person, verb: Vocabulary.replied, objectType: Vocabulary.reply,
         objectPath: "/answers/\(id.text)", objectName: try row.get("category", as: Category.self).answerName, occurred: now),

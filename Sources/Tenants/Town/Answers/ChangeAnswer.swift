@@ -67,7 +67,7 @@ extension Town {
   func edit(answer id: UUID, to draft: AnswerDraft, version: Int?, by person: PersonID, at now: Instant) async throws -> Bool {
     try await database.transaction { transaction in
       guard let question = try await ownAnswer(id, by: person, in: transaction) else { throw Problem(.notFound) }
-      try await touch([question], in: transaction)
+      try touch([question], in: transaction)
       return try await transaction.execute(
         """
         UPDATE \(schema).answer SET body = \(draft.body), edited_at = \(now), version = version + 1
@@ -106,7 +106,7 @@ extension Town {
       if let question = try await ownAnswer(id, by: person, in: transaction) {
         try await transaction.execute("UPDATE \(schema).answer SET state = 'deleted', body = '' WHERE id = \(id)")
         try await transaction.execute("UPDATE \(schema).question SET answer_count = answer_count - 1 WHERE id = \(question)")
-        try await touch([question], in: transaction)
+        try touch([question], in: transaction)
         return question
       }
       let row = try await transaction.one(

@@ -51,9 +51,9 @@ extension Town {
       let row = try await transaction.one(
         "UPDATE \(schema).question SET like_count = like_count + 1 WHERE id = \(id) RETURNING like_count, category")
       guard let row else { throw Problem(.notFound) }
-      try await touch([id], in: transaction)
+      try touch([id], in: transaction)
       // One id for all times: liked, withdrawn and liked again is one statement.
-      try await services.outbox.record(
+      try services.outbox.record(
         Activity(
           id: made("liked", id, person), person: person, verb: Vocabulary.liked, objectType: Vocabulary.topic,
           objectPath: "/questions/\(id.text)", objectName: try row.get("category", as: Category.self).questionName,
@@ -71,7 +71,7 @@ extension Town {
         "DELETE FROM \(schema).question_like WHERE question = \(id) AND person = \(person)")
       if deleted == 1 {
         try await transaction.execute("UPDATE \(schema).question SET like_count = like_count - 1 WHERE id = \(id)")
-        try await touch([id], in: transaction)
+        try touch([id], in: transaction)
       }
       return try await likeCount(id, in: transaction)
     }

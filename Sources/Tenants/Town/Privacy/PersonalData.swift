@@ -63,7 +63,7 @@ extension Town {
       ORDER BY q.id FOR UPDATE
       """
     ).map { try $0.get("id", as: UUID.self) }
-    try await touch(touched, in: transaction)
+    try touch(touched, in: transaction)
     let likes = try await transaction.execute(
       """
       WITH gone AS (DELETE FROM \(schema).question_like WHERE person = \(person) RETURNING question)

@@ -63,7 +63,7 @@ extension Town {
       ON CONFLICT (id) DO NOTHING
       """)
     guard inserted == 1 else { return false }
-    try await touch([id], in: transaction)
+    try touch([id], in: transaction)
     var payload: [String: JSONValue] = [
       "question": .string(id.text), "author": .string(person.uuid.text), "category": .string(draft.category.rawValue),
       "urgency": .string(draft.urgency.rawValue),
@@ -72,10 +72,10 @@ extension Town {
       payload["latitude"] = .number(point.latitude)
       payload["longitude"] = .number(point.longitude)
     }
-    try await services.outbox.emit(
+    try services.outbox.emit(
       DomainEvent(id: made("question.created", id), type: "question.created", occurred: now, payload: .object(payload)),
       in: transaction)
-    try await services.outbox.record(
+    try services.outbox.record(
       Activity(
         id: made("asked", id), person: person, verb: Vocabulary.asked, objectType: Vocabulary.question,
         objectPath: "/questions/\(id.text)", objectName: draft.category.questionName, occurred: now),

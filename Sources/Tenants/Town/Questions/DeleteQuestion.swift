@@ -39,7 +39,7 @@ extension Town {
       if removed == 0 {
         try await transaction.execute("UPDATE \(schema).question SET \(sql: Town.blanked) WHERE id = \(id)")
       }
-      try await touch([id], in: transaction)
+      try touch([id], in: transaction)
     }
     await counts.forget()
     await trending.forget()

@@ -64,7 +64,7 @@ extension Town {
         WHERE id = \(id) AND author = \(person) AND state <> 'deleted'
           AND version = coalesce(\(version.map(Int32.init)), version)
         """)
-      if edited == 1 { try await touch([id], in: transaction) }
+      if edited == 1 { try touch([id], in: transaction) }
       return edited
     }
     if edited == 1 { return true }
