@@ -132,6 +132,28 @@ import Testing
     }
   }
 
+  @Test func `What the server says beside it stops no sender, and hides no refusal`() async throws {
+    try await withDatabase { test in
+      let database = test.connect(pool: PoolSettings(connections: 1, waitTimeout: .seconds(20)))
+      try await database.execute("CREATE TABLE t (a int)")
+      try await database.execute("CREATE SEQUENCE taken")
+      try await database.execute(
+        """
+        CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          RAISE NOTICE '%', repeat('n', 20000);
+          IF nextval('taken') = 300 THEN RAISE EXCEPTION SQLSTATE 'ZZ001'; END IF;
+          RETURN NEW;
+        END $$
+        """)
+      try await database.execute("CREATE TRIGGER speak BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION speak()")
+      let rows = Endless(asked: Shared(0), chunk: Array(String(repeating: "1\n", count: 10).utf8))
+      let error = await failure { _ = try await database.copy(into: "COPY t FROM STDIN", from: rows) }
+      #expect(error?.state == SQLState(rawValue: "ZZ001"))
+      #expect(try await count(database) == 0)
+      #expect(await eventually { database.status.connectionsOpened == 1 })
+    }
+  }
+
   @Test func `No more is asked of the sender than the server takes`() async throws {
     try await withDatabase { test in
       let database = test.connect(pool: PoolSettings(connections: 2))

@@ -43,8 +43,12 @@ struct PoolerTests {
           WHERE datname = current_database() AND application_name = 'metropolis pooled'
           """
         while !Task.isCancelled {
-          let count = try await test.database.one(backends)?.get("n", as: Int.self) ?? 0
-          most.withLock { $0 = max($0, count) }
+          do {
+            let count = try await test.database.one(backends)?.get("n", as: Int.self) ?? 0
+            most.withLock { $0 = max($0, count) }
+          } catch where Task.isCancelled {
+            return
+          }
           try? await Task.sleep(for: .milliseconds(5))
         }
       }

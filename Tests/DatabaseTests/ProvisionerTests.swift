@@ -177,6 +177,35 @@ import Testing
     }
   }
 
+  @Test func `Many schemas of one run are secured once, before them; the next run closes what was opened meanwhile`() async throws
+  {
+    try await withDatabase { test in
+      func provision(_ schema: Schema, by provisioner: Provisioner) async throws {
+        try await provisioner.provision(
+          schema: schema, ownerRole: "\(test.name).\(schema).owner", loginRole: "\(test.name).\(schema).login", password: "y")
+      }
+      let secured = try await Provisioner(admin: test.database).secured()
+      try await provision(town, by: secured)
+      let tenant = test.connect(user: "\(test.name).town.login", password: "y")
+      let forbidden: [SQL] = [
+        "SELECT pg_advisory_lock(1)", "SELECT lo_create(0)", "DO $$ BEGIN END $$", "CREATE TEMPORARY TABLE own ()",
+      ]
+      for statement in forbidden {
+        #expect(await state { try await tenant.execute(statement) } == .insufficientPrivilege, "\(statement.text)")
+      }
+      // Owners have what they need of what was closed.
+      try await Migrator(admin: test.database, logger: test.logger).migrate(
+        schema: town, ownerRole: "\(test.name).town.owner", loginRole: "\(test.name).town.login",
+        migrations: [Migration(number: 1, name: "block", sql: "DO $$ BEGIN END $$;")])
+
+      try await test.database.execute("GRANT EXECUTE ON FUNCTION pg_catalog.lo_create(oid) TO PUBLIC")
+      try await provision(prep, by: secured)
+      #expect(await state { try await tenant.execute("SELECT lo_create(0)") } == nil)
+      try await provision(prep, by: Provisioner(admin: test.database))
+      #expect(await state { try await tenant.execute("SELECT lo_create(0)") } == .insufficientPrivilege)
+    }
+  }
+
   @Test func `Owners write functions and blocks in their migrations`() async throws {
     try await withDatabase { test in
       let code = Migration(

@@ -215,6 +215,44 @@ import Testing
     }
   }
 
+  @Test func `Roles share what is known of the replicas, and one that reads seldom reads there too`() async throws {
+    try await withSite("roles") { site, primary, copies in
+      try await site.primary.execute("CREATE ROLE visitor LOGIN PASSWORD 'x'")
+      func connect(_ server: OwnServer, as user: String) -> Database {
+        Database(
+          server.settings.with(user: user, password: "x"), pool: .replica(connections: 1), name: user, logger: server.logger,
+          loop: site.loop)
+      }
+      let reads = site.reads(maxLag: .seconds(1))
+      let visitor = reads.reader(primary: connect(primary, as: "visitor"), replicas: [connect(copies[0], as: "visitor")])
+      let measuring = Task { await reads.run() }
+      // Longer than it may lag there is no read.
+      try await Task.sleep(for: .seconds(2))
+      #expect(await eventually(within: .seconds(20)) { reads.status[0].isUsed })
+      #expect(reads.status[0].reads == 0 && reads.primaryReads == 0)
+      let reached = try await eventually(within: .seconds(20)) {
+        let row = try await visitor.one("SELECT pg_is_in_recovery() AS is_replica, current_user::text AS name")
+        let (isReplica, name) = (try row?.get("is_replica", as: Bool.self), try row?.get("name", as: String.self))
+        #expect(name == "visitor")
+        return isReplica ?? false
+      }
+      #expect(reached && reads.status[0].reads > 0 && visitor.status[0].reads == reads.status[0].reads)
+
+      // A role that the replica doesn't let in reads from the primary, and the others go on there.
+      let stranger = reads.reader(
+        primary: connect(primary, as: "visitor"), replicas: [connect(copies[0], as: "nobody_of_this_name")])
+      let fellBack = try await eventually(within: .seconds(20)) {
+        let isFromReplica = try await ReplicaTests.isFromReplica(stranger)
+        #expect(!isFromReplica)
+        return reads.status[0].fallBacks > 0
+      }
+      #expect(fellBack && reads.status[0].isReachable)
+      #expect(try await eventually(within: .seconds(20)) { try await ReplicaTests.isFromReplica(visitor) })
+      measuring.cancel()
+      await measuring.value
+    }
+  }
+
   @Test func `Without replicas all goes to the primary`() async throws {
     try await withDatabase { test in
       let reads = Replicas(primary: test.database, replicas: [], maxLag: .seconds(1))

@@ -115,6 +115,19 @@ class Nodes:
 
         return api_client(transport=Direct())
 
+    def hidden_failures(self) -> int:
+        """What nginx spares people by asking another node: answers with 5xx, and connections that failed. Counted since each
+        node's start."""
+        log = self.home / "nginx.log"
+        count = log.read_text(errors="replace").count("[error]") if log.exists() else 0
+        for number in range(len(self.ports)):
+            with self.at(number) as client:
+                text = client.get(self.city.url("", "/metrics")).text
+            lines = [line for line in text.splitlines() if line.startswith("http_requests_total{")]
+            assert lines, text[:500]
+            count += sum(int(line.rsplit(" ", 1)[1]) for line in lines if 'status="5' in line)
+        return count
+
     def command(self, *arguments: str, status: int = 0) -> str:
         """A command of the program on this city."""
         answer = subprocess.run(
@@ -148,17 +161,24 @@ class Nodes:
 
 
 class Traffic:
-    """Requests at an even rate, each on a connection that is kept, and what came of them."""
+    """Requests by a timetable, each on a connection that is kept, and what came of them.
 
-    def __init__(self, port: int, requests: list[bytes], rate: float, threads: int = 4) -> None:
-        self.port, self.requests, self.pause = port, requests, threads / rate
+    It doesn't wait for answers: request n is due n/rate seconds after the begin, and what is late is sent at once. Only when
+    all connections wait for an answer does one more have to wait, too."""
+
+    def __init__(self, port: int, requests: list[bytes], rate: float, connections: int = 16) -> None:
+        self.port, self.requests, self.pace = port, requests, 1 / rate
         self.answers: Counter[int] = Counter()
         self.failures: list[str] = []
-        self.begun = time.monotonic()
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.send, args=(number,), daemon=True) for number in range(threads)]
+        self.times: list[float] = []
+        # The longest from when a request was due until its answer was there.
+        self.slowest = 0.0
+        self.begun, self.issued = time.monotonic(), 0
+        self.lock, self.stopping = threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.send, daemon=True) for _ in range(connections)]
 
     def __enter__(self) -> Traffic:
+        self.begun = time.monotonic()
         for thread in self.threads:
             thread.start()
         return self
@@ -166,34 +186,44 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(40)
         self.seconds = time.monotonic() - self.begun
+        self.failures += ["a request was never answered" for thread in self.threads if thread.is_alive()]
 
     @property
     def count(self) -> int:
-        return sum(self.answers.values())
+        return len(self.times)
 
-    def send(self, number: int) -> None:
-        line, turn = None, number
-        while not self.stopping.is_set():
-            start = time.monotonic()
-            turn += 1
-            request = self.requests[turn % len(self.requests)].replace(b"{key}", f"{number}-{turn}-{start}".encode())
+    def rate(self, since: float, until: float) -> float:
+        """Answers a second between two times of the monotonic clock."""
+        return sum(since <= one < until for one in self.times) / (until - since)
+
+    def send(self) -> None:
+        line = None
+        while True:
+            with self.lock:
+                number, self.issued = self.issued, self.issued + 1
+            due = self.begun + number * self.pace
+            if self.stopping.wait(max(0.0, due - time.monotonic())):
+                return
+            request = self.requests[number % len(self.requests)].replace(b"{key}", f"{number}-{self.begun}".encode())
             try:
                 if line is None:
                     line = socket.create_connection(("127.0.0.1", self.port), timeout=30)
                     answers = line.makefile("rb")
                 line.sendall(request)
                 status, keeps = self.read(answers)
-                self.answers[status] += 1
+                with self.lock:
+                    self.answers[status] += 1
+                    self.times.append(now := time.monotonic())
+                    self.slowest = max(self.slowest, now - due)
                 if status >= 400:
                     self.failures.append(f"{status} to {request[:80]!r}")
                 if not keeps:
                     line = None
-            except (OSError, ValueError) as failure:
+            except (OSError, ValueError, IndexError) as failure:
                 self.failures.append(f"{type(failure).__name__} {failure} at {request[:80]!r}")
                 line = None
-            self.stopping.wait(max(0.0, start + self.pause - time.monotonic()))
 
     @staticmethod
     def read(answers: socket.SocketIO) -> tuple[int, bool]:

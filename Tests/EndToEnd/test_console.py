@@ -229,3 +229,62 @@ def test_a_method_that_is_not_taken_says_which_are(city: City, api, path: str) -
     answer = api().put(city.url("console", path), headers=JSON)
     assert answer.status_code == 405 and answer.json()["type"].endswith("/problems/method-not-allowed")
     assert answer.headers["allow"].startswith("GET, HEAD")
+
+
+FLAG = "gateway.response-cache"
+
+
+def test_a_change_is_turned_off_and_on_for_everyone(city: City, api, open_page, url) -> None:
+    reader, steps = api(headers=JSON), [("0%에 켜짐", "0"), ("100%에 켜짐", "100")]
+
+    def kept() -> int:
+        """How often the cache was of use, or meant to be, while a list was read twice."""
+        def figure() -> int:
+            text = reader.get(city.url("", "/metrics")).text
+            found = re.findall(r"^gateway_cache_(?:hits|misses) (\d+)$", text, re.MULTILINE)
+            assert len(found) == 2, text
+            return sum(map(int, found))
+        before = figure()
+        for _ in range(2):
+            assert reader.get(city.url("jeju", "/questions")).status_code == 200
+        return figure() - before
+
+    assert kept() > 0
+    client = sign_in(api(), city, CITY)
+
+    def newest() -> int:
+        read = lambda: client.get(city.url("console", "/city"), headers=JSON).json().get("configurations")
+        return eventually("the versions are read", read)[0]["version"]
+    before = newest()
+    # Off with the keyboard alone, on again without JavaScript.
+    for (said, share), script in zip(steps, (True, False), strict=True):
+        page = open_page(java_script_enabled=script)
+        sign_in_page(page, url, CITY, "/city")
+        page.get_by_text("기능과 켜진 비율 보기").press("Enter")
+        row = page.get_by_role("listitem").filter(has_text=FLAG)
+        expect(row).to_contain_text("모든 서비스")
+        row.get_by_label("켤 사람의 비율").select_option(share)
+        row.get_by_role("button", name="비율 바꾸기").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("비율을 바꿨어요")
+        expect(row.locator(".badge")).to_have_text(said)
+        expect(row.get_by_label("켤 사람의 비율")).to_have_value(share)
+        flags = client.get(city.url("console", "/city"), headers=JSON).json()["flags"]
+        assert [one["share"] for one in flags if one["name"] == FLAG] == [share]
+        # The registry turns just after the flags.
+        eventually(f"the flag at {share}% is in force", lambda share=share: (kept() > 0) == (share == "100"))
+    assert newest() == before + 2
+    assert "unbroken" in city.run("audit", "verify").stdout
+
+
+def test_a_flag_by_program(city: City, api) -> None:
+    client, path = sign_in(api(), city, CITY), f"/city/flags/{FLAG}"
+    for wrong in ({}, {"share": 101}, {"share": -1}, {"share": "many"}):
+        answer = client.post(city.url("console", path), json=wrong, headers=JSON)
+        assert answer.status_code == 422 and [one["field"] for one in answer.json()["errors"]] == ["share"], (wrong, answer.text)
+    assert client.post(city.url("console", "/city/flags/unheard-of"), json={"share": 1}, headers=JSON).status_code == 404
+    for share, said in ((99.5, "99.5"), (100, "100")):
+        answer = client.post(city.url("console", path), json={"share": share}, headers=JSON)
+        assert answer.status_code == 200 and answer.json()["share"] == said, answer.text
+    for email in (OPERATOR, FINANCE):
+        other = sign_in(api(), city, email)
+        assert other.post(city.url("console", path), json={"share": 0}, headers=JSON).status_code == 403, email

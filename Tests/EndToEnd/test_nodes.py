@@ -17,6 +17,8 @@ from people import enter, person, program
 JSON = {"Accept": "application/json"}
 # Of the class `search`, a minute.
 RATE = 300
+# Requests a second while a town is added.
+UNDER = 200
 
 GANGNEUNG = """
   gangneung:
@@ -197,8 +199,11 @@ def test_a_town_is_added_while_the_city_serves(nodes: Nodes, mina: httpx.Client)
     assert [one.get(town, headers=JSON).status_code for one in at] == [421] * len(at)
     document = nodes.config.read_text()
     nodes.config.write_text(document.replace("\nrouting:", f"{GANGNEUNG}\nrouting:", 1))
-    with Traffic(city.port, kinds, rate=200) as traffic:
+    before = nodes.hidden_failures()
+    # A little more than has to be, since what counts is what was answered.
+    with Traffic(city.port, kinds, rate=1.1 * UNDER) as traffic:
         time.sleep(1)
+        begun = time.monotonic()
         plan = nodes.command("plan", status=2)
         assert "gangneung" in plan, plan
         applied = nodes.command("apply")
@@ -206,11 +211,14 @@ def test_a_town_is_added_while_the_city_serves(nodes: Nodes, mina: httpx.Client)
         answers = [one.get(town, headers=JSON) for one in at]
         taken = time.monotonic() - done
         time.sleep(1)
+        rate = traffic.rate(begun, time.monotonic())
     assert [answer.status_code for answer in answers] == [200] * len(at), (applied, [answer.text for answer in answers])
     print(f"answered by every node {taken * 1000:.0f} ms after apply; "
-          f"{traffic.count} requests meanwhile, {traffic.count / traffic.seconds:.0f} a second")
+          f"{traffic.count} requests meanwhile, {rate:.0f} a second, the slowest {traffic.slowest * 1000:.0f} ms")
     assert taken < 0.3
     assert not traffic.failures, f"{len(traffic.failures)} failed: {traffic.failures[:5]}"
+    assert nodes.hidden_failures() == before, "nginx had to ask another node"
+    assert rate >= UNDER, f"only {rate:.0f} requests a second were answered"
     # Through nginx she signs in there and asks, as anywhere.
     enter(mina, city, "gangneung")
     body = {"title": "강릉에서 일출은 어디서 볼까요", "body": "새벽에 도착해요. 차 없이 걸어갈 수 있는 곳이면 좋겠어요.", "category": "play",

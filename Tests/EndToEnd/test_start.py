@@ -74,7 +74,8 @@ def test_the_rules_are_public(api, url):
 def test_from_the_first_page_to_a_town(page: Page, url):
     page.goto(url())
     page.get_by_role("link", name="어디서 시작할지 찾아보기").click()
-    page.get_by_text("동네 질문").click()
+    # The first page has these words too: only the choice will do.
+    page.get_by_role("radio", name=re.compile("^동네 질문")).check()
     page.get_by_label("어디에 계세요?").fill("서귀포")
     page.get_by_role("button", name="맞는 곳 찾기").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("제주")

@@ -41,7 +41,7 @@ import Testing
         #expect(found.failures == [], "\(name)")
         #expect(found.slowest < Self.slowest, "\(name): \(found.calls) calls")
       }
-      #expect(watchdog.status.failures == 0)
+      #expect(watchdog.status.failures == 0 && watchdog.status.lastLook != nil)
     }
   }
 

@@ -51,7 +51,7 @@ struct TableOutbox: Outbox {
   let table: OutboxTable
 
   func emit(_ event: DomainEvent, in transaction: Transaction) throws {
-    try await table.write(
+    try table.write(
       Event(id: event.id, type: event.type, tenant: nil, occurred: event.occurred, payload: event.payload), in: transaction)
   }
 
@@ -62,7 +62,7 @@ struct TableOutbox: Outbox {
       "objectName": .string(activity.objectName.ko), "success": activity.success.map { .bool($0) } ?? .null,
       "score": activity.score.map { .number($0) } ?? .null, "extensions": .object(activity.extensions),
     ]
-    try await table.write(
+    try table.write(
       Event(id: activity.id, type: "activity.recorded", tenant: nil, occurred: activity.occurred, payload: payload),
       in: transaction)
   }

@@ -31,14 +31,14 @@ import Testing
     try await TownBench.with { bench in
       let draft = try bench.draft()
       let ids = try await withThrowingTaskGroup(of: UUID.self) { group in
-        for _ in 0..<16 { group.addTask { try await bench.town.ask(draft, by: bench.asker, key: "k", at: bench.now) } }
+        for _ in 0..<16 { group.addTask { try await bench.town.ask(draft, by: bench.asker, key: "k", at: bench.now).id } }
         return try await group.reduce(into: Set<UUID>()) { $0.insert($1) }
       }
       #expect(ids.count == 1)
       #expect(try await bench.titles([:]).count == 1)
       #expect(try await bench.events("question.created").count == 1)
       // Another's key of the same name is another key; the same key with other words is a mistake.
-      let others = try await bench.town.ask(draft, by: bench.other, key: "k", at: bench.now)
+      let others = try await bench.town.ask(draft, by: bench.other, key: "k", at: bench.now).id
       #expect(!ids.contains(others))
       await #expect(throws: Problem(.keyReused)) {
         try await bench.town.ask(try bench.draft("다른 질문이에요"), by: bench.asker, key: "k", at: bench.now)

@@ -71,7 +71,7 @@ struct TownBench: Sendable {
   func ask(_ title: String = "성산일출봉 주차 괜찮나요?", _ more: [String: JSONValue] = [:], by person: PersonID? = nil) async throws -> UUID
   {
     clock.move(.minutes(1))
-    return try await town.ask(try draft(title, more), by: person ?? asker, key: nil, at: now)
+    return try await town.ask(try draft(title, more), by: person ?? asker, key: nil, at: now).id
   }
 
   func answer(_ question: UUID, by person: PersonID? = nil) async throws -> UUID {
@@ -179,14 +179,14 @@ struct TestOutbox: TenantKit.Outbox {
   let table: OutboxTable
 
   func emit(_ event: DomainEvent, in transaction: Transaction) throws {
-    try await table.write(
+    try table.write(
       Event(
         id: event.id, type: event.type, version: event.version, tenant: table.tenant, occurred: event.occurred,
         payload: event.payload), in: transaction)
   }
 
   func record(_ activity: Activity, in transaction: Transaction) throws {
-    try await table.write(
+    try table.write(
       Event(
         id: activity.id, type: "activity.recorded", tenant: table.tenant, occurred: activity.occurred,
         payload: [

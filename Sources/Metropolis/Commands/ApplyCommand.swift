@@ -22,10 +22,11 @@ struct ApplyCommand: AsyncParsableCommand {
     let workplace = try Workplace(options, logLevel: "warning")
     let server = try await workplace.openServer()
     do {
-      let applied = try await workplace.apply(as: .command, take: take, on: server) { say("schemas: \($0)") }
+      let display = FleetDisplay(label: "schemas: ", margin: "  ")
+      let applied = try await workplace.apply(as: .command, take: take, on: server, display: display)
       let city = applied.city
       say(ConfigurationReport(plan: applied.plan, isColoured: Terminal.isColoured, isDone: true).text)
-      let (version, tenants) = (city.districts.current.version, city.tenants.count)
+      let version = city.districts.current.version
       let (behind, report) = try await applied.complete()
       await city.relay.drain()
       await city.stop()
@@ -37,11 +38,8 @@ struct ApplyCommand: AsyncParsableCommand {
           description: "\(options.config) is applied as version \(version), but not followed by:\n"
             + lines.joined(separator: "\n"))
       }
-      say("\(options.config) is applied as version \(version); \(tenants) tenants are open.")
-      guard report.isComplete else {
-        say(report.summary)
-        throw ExitCode.failure
-      }
+      say("\(options.config) is applied as version \(version); \(OpenTenants(city.districts.current).text)")
+      guard report.isComplete else { throw ExitCode.failure }
     } catch {
       await server.stop()
       throw error

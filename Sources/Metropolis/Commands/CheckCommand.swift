@@ -38,17 +38,24 @@ extension CityConfiguration {
   /// Reads a file.
   /// - Throws: ``Failure`` that holds every mistake, a line each.
   static func load(_ file: String) throws -> CityConfiguration {
-    let text: String
-    do {
-      text = try String(contentsOfFile: file, encoding: .utf8)
-    } catch {
-      throw Failure(description: "\(file) can't be read: expected a UTF-8 file that describes the city")
-    }
+    let text = try text(of: file)
     do {
       return try CityConfiguration(reading: text, file: file)
     } catch {
-      let count = error.mistakes.count
-      throw Failure(description: "\(count) \(count == 1 ? "mistake" : "mistakes") in \(file):\n\(error)")
+      throw failure(error, in: file)
     }
+  }
+
+  static func text(of file: String) throws -> String {
+    do {
+      return try String(contentsOfFile: file, encoding: .utf8)
+    } catch {
+      throw Failure(description: "\(file) can't be read: expected a UTF-8 file that describes the city")
+    }
+  }
+
+  static func failure(_ error: ConfigMistakes, in file: String) -> Failure {
+    let count = error.mistakes.count
+    return Failure(description: "\(count) \(count == 1 ? "mistake" : "mistakes") in \(file):\n\(error)")
   }
 }

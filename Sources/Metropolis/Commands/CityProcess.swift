@@ -122,6 +122,7 @@ struct CityProcess {
         }
       },
       { await city.looks.run() }, { await CityProcess.settle() },
+      { await CityProcess.onEach(city.servers) { await $0.replicas?.run() } },
     ]
     if city.role.serves {
       work += [
@@ -132,7 +133,7 @@ struct CityProcess {
     guard city.role.works else { return work }
     work += [
       { await city.relay.run() }, { await city.worker.run() }, { await city.scheduler.run() },
-      { await CityProcess.watch(city.servers, logger: logger) },
+      { await CityProcess.onEach(city.servers) { await city.watchdogs.watch($0, logger: logger) } },
     ]
     return work
   }
@@ -153,15 +154,13 @@ struct CityProcess {
     while (try? await Task.sleep(for: .seconds(86_400))) != nil {}
   }
 
-  /// A watchdog on every server, also on those that come while the process runs.
-  private static func watch(_ servers: Servers, logger: Logger) async {
+  /// Work that goes on for every server, also for those that come while the process runs.
+  private static func onEach(_ servers: Servers, _ work: @escaping @Sendable (DatabaseServer) async -> Void) async {
     await withTaskGroup(of: Void.self) { group in
-      var watched: Set<String> = []
+      var known: Set<String> = []
       while !Task.isCancelled {
-        for server in servers.all where watched.insert(server.name).inserted {
-          group.addTask {
-            await Watchdog(admin: server.admin, processes: server.address.processes, logger: logger).run()
-          }
+        for server in servers.all where known.insert(server.name).inserted {
+          group.addTask { await work(server) }
         }
         try? await Task.sleep(for: .seconds(10))
       }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Telemetry
 
 /// The one binary. Every command works while a server runs.
 @main
@@ -15,6 +16,12 @@ struct MetropolisCommand: AsyncParsableCommand {
       SimulatePaymentsCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
+
+  static func main() async {
+    // Before there are threads, each of which would take a heap of its own.
+    ProcessMemory.prepare()
+    await main(nil)
+  }
 }
 
 /// What every command that touches data takes.
@@ -35,8 +42,8 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 /// Messages for a person go to standard output, logs to standard error.
-func say(_ text: String) {
-  var line = text + "\n"
+func say(_ text: String, terminator: String = "\n") {
+  var line = text + terminator
   line.withUTF8 { bytes in
     var rest = UnsafeRawBufferPointer(bytes)
     while !rest.isEmpty {

@@ -33,14 +33,17 @@ struct RunCommand: AsyncParsableCommand {
 
     let file = try workplace.configuration
     say("Starting \(file.name.ko) (\(file.environment.rawValue))")
-    say("  database   \(workplace.environment["DATABASE_URL"] == nil ? "private cluster in \(options.data)" : "DATABASE_URL")")
+    let variable = try MainAddress(file: options.config, environment: workplace.environment).variable
+    say("  database   \(variable ?? "private cluster in \(options.data)")")
     let server = try await workplace.openServer()
     do {
-      let applied = try await workplace.apply(as: .run, take: take, on: server) { say("  schemas    \($0)") }
+      let display = FleetDisplay(label: "  schemas    ", margin: "             ")
+      let applied = try await workplace.apply(as: .run, take: take, on: server, display: display)
       let city = applied.city
-      let (behind, report) = try await applied.complete()
+      let (behind, _) = try await applied.complete()
       for node in behind { say("             not followed by \(node.name)") }
-      if !report.isComplete { say(report.summary) }
+      let tenants = OpenTenants(city.districts.current)
+      if !tenants.refused.isEmpty { say(tenants.text) }
       workplace.keepPort()
       say("  content    loading")
       try await city.loadContent(from: "content", samples: !noSamples, progress: { say("             \($0)") })
@@ -62,8 +65,13 @@ struct RunCommand: AsyncParsableCommand {
     var lines = [
       "", "\(cities.city.name.ko) is open at \(cities.city.origin)  (\(duration.components.seconds) s after the start)", "",
     ]
+    let refusals = city.districts.current.refusals
     for (stanza, site) in zip(city.configuration.tenants, cities.tenants) {
-      let note = stanza.state == .open ? "" : " (\(stanza.state.rawValue))"
+      let note =
+        switch stanza.state {
+        case .open: refusals[stanza.id] == nil ? "" : " (not served: its schema is not ready)"
+        default: " (\(stanza.state.rawValue))"
+        }
       lines.append("  \(site.origin)  \(site.name.ko)\(note)")
     }
     lines.append("  \(cities.issuer.origin)  sign-in and accounts")

@@ -30,7 +30,8 @@ struct ServeCommand: AsyncParsableCommand {
     let proxies = try TrustedProxies(workplace.environment[TrustedProxies.variable])
     try await workplace.run(as: .serve) { city in
       try await CityProcess(city: city, listen: address, proxies: proxies, drain: .seconds(stop.drain)).run {
-        say("Serving version \(city.districts.current.version) of \(city.cities.city.name.ko) on \(address).")
+        let snapshot = city.districts.current
+        say("Serving version \(snapshot.version) of \(city.cities.city.name.ko) on \(address); \(OpenTenants(snapshot).text)")
       }
     }
     say("Stopped.")

@@ -37,11 +37,11 @@ struct Workplace {
     get throws { try CityConfiguration.load(options.config) }
   }
 
-  /// The server the core lives on: the one `DATABASE_URL` names, or the private cluster.
+  /// The server the core lives on: the one the file's variable names, `DATABASE_URL` when it names none, or the private cluster.
   func openServer() async throws -> ServerAddress {
-    let url = environment["DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    let main = try MainAddress(file: options.config, environment: environment)
     return try await ServerAddress(
-      name: DatabaseStanza.main, url: url, direct: nil, data: options.data, loop: DatabaseLoop(), logger: logger)
+      name: DatabaseStanza.main, url: main.url, direct: main.directURL, data: options.data, loop: DatabaseLoop(), logger: logger)
   }
 
   /// What was applied last.
@@ -58,7 +58,7 @@ struct Workplace {
   /// The settings of a process under a configuration, and all servers it names.
   func surroundings(_ configuration: CityConfiguration, main: ServerAddress) async throws -> (ProcessSettings, Servers) {
     let settings = try ProcessSettings(environment, data: options.data, configuration: configuration)
-    let servers = Servers(
+    let servers = try Servers(
       main: main, configuration, key: settings.masterKey, environment: environment, data: options.data, logger: logger)
     try await servers.follow(configuration.databases)
     return (settings, servers)
@@ -78,6 +78,17 @@ struct Workplace {
 
   private var archives: String { "\(options.data)/archives" }
 
+  /// What becomes of schemas is written there, for programs and for whoever comes later.
+  private func openFleetLog() -> (log: FleetLog, path: String)? {
+    let path = "\(options.data)/fleet.log"
+    do {
+      return (try FleetLog(path: path), path)
+    } catch {
+      logger.warning("fleet log not written", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+
   /// What applying has led to.
   struct Applied {
     let city: City
@@ -87,6 +98,10 @@ struct Workplace {
     let report: FleetReport
     /// Where tenants that are archived are kept.
     let archives: String
+    /// Where it stands what happened to each schema; `nil` when it could not be written.
+    let log: String?
+    let display: FleetDisplay
+    let event: @Sendable (FleetEvent) -> Void
 
     /// Waits until every process follows; then tenants that are archived from now on, which nobody serves any more, go into
     /// their files.
@@ -94,8 +109,10 @@ struct Workplace {
     func complete() async throws -> (behind: [NodeRegister.Node], report: FleetReport) {
       let behind = try await city.nodes.waitUntilFollowed(city.districts.current.version)
       guard behind.isEmpty else { return (behind, report) }
+      let archived = await fleet.archive(into: archives, event: event)
+      if !archived.lines.isEmpty { display.end(archived, log: log) }
       var report = report
-      report.merge(await fleet.archive(into: archives))
+      report.merge(archived)
       return ([], report)
     }
   }
@@ -105,14 +122,20 @@ struct Workplace {
   /// - Parameter take: whose word holds where the file and the console both changed something.
   /// - Throws: ``Failure`` with what stands against it; nothing is changed then.
   func apply(
-    as role: NodeRole, take: ConfigurationMerge.Side?, on server: ServerAddress, progress: @escaping @Sendable (String) -> Void
+    as role: NodeRole, take: ConfigurationMerge.Side?, on server: ServerAddress, display: FleetDisplay
   ) async throws -> Applied {
     let applied = try await AppliedConfiguration.read(from: server.admin)
     let plan = try ConfigurationPlan.checked(try configuration, applied: applied, take: take)
     try plan.assertApplicable()
     let (settings, servers) = try await surroundings(plan.configuration, main: server)
     let fleet = try CityFleet(plan.configuration, servers, logger: logger)
-    let report = try await fleet.migrate(archives: archives, progress: { progress($0.line) })
+    let kept = openFleetLog()
+    let event: @Sendable (FleetEvent) -> Void = { event in
+      kept?.log.write(event)
+      display.tell(event)
+    }
+    let report = try await fleet.migrate(archives: archives, progress: display.show, event: event)
+    display.end(report, log: kept?.path)
     let city = try await City.assemble(
       City.Parts(
         configuration: plan.configuration, version: applied.version, settings: settings, servers: servers, data: options.data,
@@ -121,7 +144,8 @@ struct Workplace {
     if plan.isWorthRecording {
       city.districts.number(try await plan.record(in: city.configurations))
     }
-    return Applied(city: city, plan: plan, fleet: fleet, report: report, archives: archives)
+    return Applied(
+      city: city, plan: plan, fleet: fleet, report: report, archives: archives, log: kept?.path, display: display, event: event)
   }
 
   /// Runs a command's work on the city as it is applied; others may serve it meanwhile.

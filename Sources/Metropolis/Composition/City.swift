@@ -45,6 +45,9 @@ struct City: Sendable {
   let nodes: NodeRegister
   /// The core's clients, by the schema each works on.
   let core: [String: Database]
+  /// What core services read from replicas by.
+  let readers: [Replicas]
+  let watchdogs: Watchdogs
   let clock: DomainClock
   let logger: Logger
 
@@ -112,7 +115,8 @@ struct City: Sendable {
   func stop() async {
     payments?.stop()
     await mailbox?.stop()
-    for tenant in districts.current.tenants { await tenant.database.close() }
+    for tenant in districts.current.tenants { await tenant.close() }
+    for reader in readers { await reader.close() }
     for client in core.values { await client.close() }
     await servers.stop()
   }
@@ -126,6 +130,10 @@ extension CityConfiguration {
     if issuerHost != other.issuerHost { keys.append("city.issuer") }
     if timeZone != other.timeZone { keys.append("city.time_zone") }
     if seller != other.seller { keys.append("city.entity") }
+    for stanza in databases
+    where other.databases.contains(where: { $0.name == stanza.name && !$0.hasSameConnections(as: stanza) }) {
+      keys.append("databases.\(stanza.name)")
+    }
     return keys
   }
 }

@@ -44,6 +44,8 @@ extension City {
       into: ["platform": main.core, "billing heavy": main.heavyClient(.billing)]
     ) { core, schema in core[schema.name] = main.client(schema, isCore: true) }
     func client(_ schema: Schema) -> Database { core[schema.name] ?? main.core }
+    let statistics = main.reader(.records, beside: client(.records))
+    let watchdogs = Watchdogs()
 
     let districts = Districts()
     let wake = Wake()
@@ -79,7 +81,7 @@ extension City {
       authority: AuthorityAdapter(identity: identity), clock: clock)
     let sessions = relyingParty.sessions
     let records = RecordsService(
-      database: client(.records), schema: .records, city: { districts.current.cities },
+      database: client(.records), reading: statistics, schema: .records, city: { districts.current.cities },
       panels: AccountPanels.live(identity: identity, billing: billing, tenants: { districts.current.open }), clock: clock,
       logger: logger)
     let usage = RecordsUsage(records: records)
@@ -143,11 +145,11 @@ extension City {
       port: parts.port, servers: servers, routers: routers, issuer: identity,
       portal: { configuration in Portal(announced: Set(configuration.tenants.filter { $0.state == .announced }.map(\.id.text))) },
       console: { Console(identity: identity, observer: observer, flags: flags, stanzas: $0.tenants) },
-      services: { stanza, database in
+      services: { stanza, database, reader in
         let (schema, name) = (stanza.schema, stanza.schema.name)
         let tags = TagTable(schema: schema, drop: { responses.drop($0, of: name) }, announce: { looks.announce(schema) })
         return TenantServices(
-          database: database, outbox: TenantOutbox(table: wake.outbox(schema, stanza.id)),
+          database: database, reading: reader, outbox: TenantOutbox(table: wake.outbox(schema, stanza.id)),
           freshness: TenantFreshness(tags: tags), entitlements: EntitlementsAdapter(service: billing.entitlements),
           people: PeopleAdapter(identity: identity),
           points: PointsAdapter(service: billing), content: LibraryAdapter(service: content),
@@ -162,7 +164,8 @@ extension City {
       ready: { await readiness.missing() },
       metrics: {
         await City.exposition(
-          metrics, core: core, districts: districts, relay: relay, queue: queue, gateway: atGateway.value?.metrics.samples ?? [])
+          metrics, core: core, servers: servers, watchdogs: watchdogs, districts: districts, relay: relay, queue: queue,
+          gateway: atGateway.value?.metrics.samples ?? [])
       },
       metricsToken: settings.metricsToken)
     let requests = RequestLog(metrics: metrics)
@@ -184,7 +187,8 @@ extension City {
       operations: operations,
       metrics: metrics, readiness: readiness, mailbox: surroundings.mailbox, payments: surroundings.payments,
       configurations: configurations, flags: flags,
-      nodes: NodeRegister(database: main.core, schema: .platform), core: core, clock: clock, logger: logger)
+      nodes: NodeRegister(database: main.core, schema: .platform), core: core,
+      readers: [statistics].compactMap(\.self), watchdogs: watchdogs, clock: clock, logger: logger)
     city.follow(districts.current)
     return city
   }

@@ -59,6 +59,12 @@ struct DatabaseStanza: Sendable, Hashable {
       }
   }
 
+  /// Whether a process that connects as one says may stay as it is when the other holds. The server's limit is `check`'s.
+  func hasSameConnections(as other: DatabaseStanza) -> Bool {
+    (name, url, directURL, pooler) == (other.name, other.url, other.directURL, other.pooler)
+      && (connections, reserve, replicas, maxLag) == (other.connections, other.reserve, other.replicas, other.maxLag)
+  }
+
   private static func isName(_ text: String) -> Bool { TenantID(text) != nil }
 }
 

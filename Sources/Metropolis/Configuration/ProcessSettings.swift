@@ -15,8 +15,6 @@ struct ProcessSettings: Sendable {
     let password: String?
   }
 
-  /// `nil`: the private cluster in the data directory.
-  let databaseURL: String?
   let masterKey: MasterKey
   /// `nil`: the development mailbox.
   let smtp: SMTP?
@@ -38,9 +36,8 @@ struct ProcessSettings: Sendable {
     let isDevelopment = configuration.isDevelopment
     func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
-    let main = configuration.databases.first?.url?.name ?? "DATABASE_URL"
-    databaseURL = value(main)
-    if databaseURL == nil, configuration.databases.first?.url == nil, configuration.environment == .production {
+    let main = configuration.databases.first?.url?.name ?? MainAddress.variable
+    if value(main) == nil, configuration.databases.first?.url == nil, configuration.environment == .production {
       mistakes.append("\(main): not set; production needs a server of its own")
     }
     for database in configuration.databases {

@@ -13,7 +13,7 @@ enum ServerLimits {
   ) async -> [String: Int] {
     var limits: [String: Int] = [:]
     for database in configuration.databases where database.limit == nil && database.pooler == .none {
-      let variable = database.url?.name ?? "DATABASE_URL"
+      let variable = database.url?.name ?? MainAddress.variable
       if let url = environment[variable], !url.isEmpty {
         limits[database.name] = await ask(url)
       } else if database.url == nil {

@@ -26,6 +26,8 @@ extension Console {
     guard let name = visit.parameter("flag"), flags.rules[name] != nil else { throw Problem(.notFound) }
     let actor = try visit.requireSession().person
     var input = try await visit.input()
+    // Nothing said must not turn a change off.
+    if !input.has("share") { input.refuse("share", "required") }
     let percent = input.number("share", in: 0...100)
     try input.check()
     let share = Int(((percent ?? 0) * 100).rounded())

@@ -72,6 +72,7 @@ struct CityFleet: Sendable {
   }
 
   private func restore(from folder: String, event: @Sendable (FleetEvent) -> Void) async -> FleetReport {
+    let began = ContinuousClock.now
     var report = FleetReport()
     let archive = TenantArchive(folder: folder, logger: fleet.logger)
     for (member, database) in await members(living, inState: .archived) {
@@ -87,9 +88,12 @@ struct CityFleet: Sendable {
           FleetEvent(
             event: .restored, tenant: member.id, database: database.name, schema: member.schema.name, reason: remark))
       } catch {
-        report.note(member, .failed(FleetFailure(error)))
+        let failure = FleetFailure(error)
+        report.note(member, .failed(failure))
+        event(FleetEvent(failure, of: member))
       }
     }
+    report.elapsed = .now - began
     return report
   }
 
@@ -99,6 +103,7 @@ struct CityFleet: Sendable {
   func archive(
     into folder: String, event: @escaping @Sendable (FleetEvent) -> Void = { _ in }
   ) async -> FleetReport {
+    let began = ContinuousClock.now
     var report = FleetReport()
     let archive = TenantArchive(folder: folder, logger: fleet.logger)
     let closed = tenants.filter { archived.contains($0.id) }
@@ -115,9 +120,12 @@ struct CityFleet: Sendable {
           FleetEvent(
             event: .archived, tenant: member.id, database: database.name, schema: member.schema.name, reason: remark))
       } catch {
-        report.note(member, .failed(FleetFailure(error)))
+        let failure = FleetFailure(error)
+        report.note(member, .failed(failure))
+        event(FleetEvent(failure, of: member))
       }
     }
+    report.elapsed = .now - began
     return report
   }
 

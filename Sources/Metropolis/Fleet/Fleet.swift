@@ -49,6 +49,9 @@ struct Fleet: Sendable {
     let began = ContinuousClock.now
     let clients = clients(for: members)
     let survey = await survey(members, clients, isThorough: isThorough)
+    for line in survey.report.lines.values {
+      if case .failed(let failure) = line.state { event(FleetEvent(failure, of: line.member)) }
+    }
     let run = FleetRun(self, clients: clients, survey: survey, progress: progress, event: event)
     let able = await run.prepare(survey.pending)
     await withTaskGroup(of: Void.self) { group in

@@ -96,8 +96,11 @@ struct FleetReport: Sendable {
 
   var isComplete: Bool { failures.isEmpty && notReached.isEmpty }
 
-  /// For the command line: one line on all, then each that needs somebody, with file and line.
-  var summary: String {
+  /// One line on all, then each that needs somebody, with file and line.
+  var summary: String { ([headline] + details()).joined(separator: "\n  ") }
+
+  /// One line on all.
+  var headline: String {
     let migrated = count { if case .migrated = $0 { true } else { false } }
     let same = count { $0 == .current || $0 == .ahead }
     let archived = count { if case .archived = $0 { true } else { false } }
@@ -105,14 +108,20 @@ struct FleetReport: Sendable {
     if archived > 0 { text += ", \(archived) archived" }
     if !failures.isEmpty { text += ", \(failures.count) failed" }
     if !notReached.isEmpty { text += ", \(notReached.count) not reached" }
-    text += " (\(elapsed.formatted(.units(allowed: [.seconds, .milliseconds], fractionalPart: .hide))))"
-    for remark in remarks { text += "\n  \(remark)" }
-    for (id, failure) in failures { text += "\n  \(id): \(failure)" }
+    return text + " (\(elapsed.formatted(.units(allowed: [.seconds, .milliseconds], fractionalPart: .hide))))"
+  }
+
+  /// A line on each that needs somebody; those that were not reached for the same reason share one.
+  ///
+  /// - Parameter told: whose failures were said before.
+  func details(without told: Set<String> = []) -> [String] {
+    var lines = remarks
+    lines += failures.filter { !told.contains($0.id) }.map { id, failure in "\(id): \(failure)" }
     for (reason, group) in Dictionary(grouping: notReached, by: \.reason).sorted(by: { $0.key < $1.key }) {
       let names = group.prefix(5).map(\.id).joined(separator: ", ")
-      text += "\n  \(names)\(group.count > 5 ? " and \(group.count - 5) more" : ""): \(reason)"
+      lines.append("\(names)\(group.count > 5 ? " and \(group.count - 5) more" : ""): \(reason)")
     }
-    return text
+    return lines
   }
 }
 
@@ -151,6 +160,14 @@ struct FleetEvent: Sendable, Encodable {
   var line: Int?
   var reason: String?
   var milliseconds: Int?
+}
+
+extension FleetEvent {
+  init(_ failure: FleetFailure, of member: FleetMember, attempt: Int? = nil) {
+    self.init(
+      event: .failed, tenant: member.id, database: member.database, schema: member.schema.name, attempt: attempt,
+      file: failure.file, line: failure.line, reason: failure.reason)
+  }
 }
 
 extension Duration {

@@ -9,6 +9,8 @@ final class FleetRun: Sendable {
     var report: FleetReport
     var done = 0
     var failed = 0
+    /// By database: what provisions there, and has secured it.
+    var provisioners: [String: Provisioner] = [:]
   }
 
   private let fleet: Fleet
@@ -37,13 +39,22 @@ final class FleetRun: Sendable {
   func prepare(_ members: [FleetMember]) async -> [FleetMember] {
     var able: [FleetMember] = []
     for (name, members) in Dictionary(grouping: members, by: \.database).sorted(by: { $0.key < $1.key }) {
-      guard let admin = clients[name] else { continue }
+      guard let admin = clients[name], let database = fleet.databases[name] else { continue }
       do {
         try await FleetRecords(admin: admin).prepare()
-        try await Provisioner(admin: admin).ensureExtensions(["pg_trgm"])
+        let provisioner = Provisioner(admin: admin, ownsServer: database.ownsServer)
+        try await provisioner.ensureExtensions(["pg_trgm"])
+        // What is only to be migrated needs nobody who may close things.
+        if members.contains(where: { mustProvision($0, in: database) }) {
+          let secured = try await provisioner.secured()
+          state.withLock { $0.provisioners[name] = secured }
+        }
         able += members
       } catch {
-        for member in members { finish(member, with: error) }
+        let failure = FleetFailure(error)
+        // Of a database that is away one is told: the others would say the same.
+        for member in failure.isAway ? members.prefix(1) : members[...] { event(FleetEvent(failure, of: member)) }
+        for member in members { finish(member, with: failure) }
       }
     }
     return able
@@ -67,13 +78,18 @@ final class FleetRun: Sendable {
     }
   }
 
+  private func mustProvision(_ member: FleetMember, in database: FleetDatabase) -> Bool {
+    let record = records[database.name]?[member.schema]
+    return record?.isWhole != true || record?.provisioned != database.provisioning(of: member)
+  }
+
   private func bring(
     _ member: FleetMember, in database: FleetDatabase, _ admin: Database
   ) async throws -> (applied: [String], isAhead: Bool) {
     let (owner, login) = (database.role(member.schema, .owner), database.role(member.schema, .login))
-    let record = records[database.name]?[member.schema]
-    if record?.isWhole != true || record?.provisioned != database.provisioning(of: member) {
-      try await Provisioner(admin: admin, ownsServer: database.ownsServer).provision(
+    if mustProvision(member, in: database) {
+      let secured = state.withLock { $0.provisioners[database.name] }
+      try await (secured ?? Provisioner(admin: admin, ownsServer: database.ownsServer)).provision(
         schema: member.schema, ownerRole: owner, loginRole: login, password: database.password(member.schema),
         durability: member.durability, bounds: member.bounds)
     }
@@ -98,16 +114,14 @@ final class FleetRun: Sendable {
     _ item: FleetQueue.Item, _ error: any Error, in database: FleetDatabase, _ admin: Database, _ queue: FleetQueue
   ) async {
     let failure = FleetFailure(error)
-    var told = FleetEvent(
-      event: .failed, tenant: item.member.id, database: database.name, schema: item.member.schema.name, attempt: item.attempt,
-      file: failure.file, line: failure.line, reason: failure.reason)
+    let told = FleetEvent(failure, of: item.member, attempt: item.attempt)
     if Task.isCancelled {
       finish(item.member, as: .notReached("the run was ended during its turn"))
     } else if FleetFailure.isPassing(error), item.attempt < fleet.patience.attempts {
-      told = FleetEvent(
-        event: .retried, tenant: item.member.id, database: database.name, schema: item.member.schema.name,
-        attempt: item.attempt, reason: failure.reason)
-      event(told)
+      event(
+        FleetEvent(
+          event: .retried, tenant: item.member.id, database: database.name, schema: item.member.schema.name,
+          attempt: item.attempt, reason: failure.reason))
       var next = item
       next.attempt += 1
       await queue.putBack(next, after: fleet.patience.delay(after: item.attempt))

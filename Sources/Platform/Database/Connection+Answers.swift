@@ -2,7 +2,8 @@ import CPostgres
 
 extension Connection {
   func readAnswers() {
-    while phase == .open, !segments.isEmpty, copy?.isFlowing != true, PQisBusy(handle) == 0 {
+    // While rows flow, or their end has not gone out, libpq would say again and again that it is ready for rows.
+    while phase == .open, !segments.isEmpty, copy?.isFlowing != true, rowsEnd == nil, PQisBusy(handle) == 0 {
       if let next = PQgetResult(handle) { take(next) } else { didEndCommand() }
     }
     while phase == .open, let notification = PQnotifies(handle) {

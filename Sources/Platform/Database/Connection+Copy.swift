@@ -26,8 +26,22 @@ extension Connection {
 
   // MARK: To the server
 
+  // Rows go past libpq, which does not look at what the server says while they flow, but takes it off the socket when that is
+  // full: an error that it holds would not be seen before the last row, and there may be no last one. Through TLS they have to
+  // go by libpq, and rows that are in vain are sent.
+
   /// - Returns: whether more may be put.
   func put(_ bytes: ArraySlice<UInt8>) -> Bool {
+    guard PQsslInUse(handle) == 0 else { return putThroughLibrary(bytes) }
+    // CopyData (PostgreSQL manual §55.7): the type, the length with its own four bytes, the rows.
+    rowBytes.append(UInt8(ascii: "d"))
+    withUnsafeBytes(of: UInt32(bytes.count + 4).bigEndian) { rowBytes.append(contentsOf: $0) }
+    rowBytes.append(contentsOf: bytes)
+    flush()
+    return phase == .open
+  }
+
+  private func putThroughLibrary(_ bytes: ArraySlice<UInt8>) -> Bool {
     let accepted = bytes.withUnsafeBytes {
       PQputCopyData(handle, $0.assumingMemoryBound(to: CChar.self).baseAddress, Int32($0.count))
     }
@@ -40,22 +54,70 @@ extension Connection {
     return phase == .open
   }
 
+  /// Sends what is left of the rows, and what ends them.
+  /// - Returns: whether the socket took all of it.
+  func flushRows() -> Bool {
+    var sent = 0
+    while sent < rowBytes.count {
+      let count = rowBytes.withUnsafeBytes {
+        send(PQsocket(handle), $0.baseAddress! + sent, $0.count - sent, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+      }
+      if count >= 0 {
+        sent += count
+      } else if errno == EAGAIN {
+        break
+      } else if errno != EINTR {
+        breakOff()
+        return false
+      }
+    }
+    guard sent == rowBytes.count else {
+      rowBytes.removeFirst(sent)
+      return false
+    }
+    rowBytes.removeAll(keepingCapacity: true)
+    guard let reason = rowsEnd else { return true }
+    rowsEnd = nil
+    if PQputCopyEnd(handle, reason) != 1 { breakOff() }
+    return phase == .open
+  }
+
+  /// - Parameter reason: why nothing is to be stored; `nil`: the rows are complete.
   func endCopyIn(_ reason: String?) {
-    guard PQputCopyEnd(handle, reason) == 1 else { return breakOff() }
+    rowsEnd = .some(reason)
     flush()
     continueReading()
   }
 
-  /// libpq does not look at what the server says while rows are sent to it. An error is looked for in the socket, so that
-  /// rows that are in vain are not sent to the last (not through TLS, where they are).
-  func readServerError() {
-    guard copy?.isFlowing == true, PQsslInUse(handle) == 0 else { return }
-    var first: UInt8 = 0
-    guard recv(PQsocket(handle), &first, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 1,
-      first == UInt8(ascii: "E")
-    else { return }
-    copy?.connection = nil
-    endCopyIn("the server has refused a row")
+  /// What the server says while rows are sent to it, message by message, and no byte more, for what comes behind an error is
+  /// libpq's. Notices are nobody's.
+  func listenWhileSending() {
+    guard PQsslInUse(handle) == 0 else { return }
+    var bytes = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+    while copy?.isSending == true {
+      let isSkipping = noticeRest > 0
+      let count = withUnsafeMutableBytes(of: &bytes) {
+        isSkipping
+          ? recv(PQsocket(handle), $0.baseAddress, min(noticeRest, $0.count), Int32(MSG_DONTWAIT))
+          : recv(PQsocket(handle), $0.baseAddress, 5, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+      }
+      if count < 0, errno == EINTR { continue }
+      if count < 0, errno == EAGAIN { return }
+      guard count > 0 else { return breakOff() }
+      if isSkipping {
+        noticeRest -= count
+        continue
+      }
+      let (type, length) = withUnsafeBytes(of: bytes) { bytes in
+        (bytes[0], bytes[1..<5].reduce(0) { $0 << 8 | Int($1) })
+      }
+      if type == UInt8(ascii: "E") {
+        copy?.connection = nil
+        return endCopyIn("the server has refused a row")
+      }
+      guard count == 5 else { return }
+      noticeRest = 1 + length
+    }
   }
 
   // MARK: From the server

@@ -192,6 +192,11 @@ extension Connection {
   }
 
   func flush() {
+    guard flushRows() else {
+      guard phase == .open else { return }
+      isBlocked = true
+      return watchForReading()
+    }
     switch PQflush(handle) {
     case 0:
       isBlocked = false

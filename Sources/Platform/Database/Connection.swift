@@ -72,6 +72,11 @@ final class Connection {
   var statements = StatementCache()
   /// The rows of a COPY that is under way.
   var copy: CopySession?
+  /// Rows on their way past libpq: the rest that the socket did not take, and behind it their end.
+  var rowBytes: [UInt8] = []
+  var rowsEnd: String??
+  /// Bytes of a server's message that are not read yet and nobody wants.
+  var noticeRest = 0
 
   var isPipelining = false
   /// The socket takes no more now.
@@ -153,8 +158,9 @@ final class Connection {
     case .open: break
     }
     if events & ~EPOLLOUT.rawValue != 0 {
-      readServerError()
-      if PQconsumeInput(handle) == 0 { return breakOff() }
+      listenWhileSending()
+      guard phase == .open else { return }
+      if copy?.isSending != true || PQsslInUse(handle) != 0, PQconsumeInput(handle) == 0 { return breakOff() }
     }
     if events & EPOLLOUT.rawValue != 0 {
       flush()

@@ -81,6 +81,8 @@ final class CopyInSession: CopySession, @unchecked Sendable {
 
   // MARK: On the loop's side
 
+  override var isSending: Bool { isFlowing }
+
   override func start(on connection: Connection, incoming: Bool) -> Bool {
     guard !incoming else { return false }
     self.connection = connection
@@ -97,7 +99,7 @@ final class CopyInSession: CopySession, @unchecked Sendable {
   override func proceed() {
     state.withLock { $0.isPosted = false }
     guard let connection else { return }
-    connection.readServerError()
+    connection.listenWhileSending()
     while self.connection != nil, !connection.isBlocked, let portion = nextPortion() {
       guard connection.put(portion) else { return }
     }

@@ -19,6 +19,8 @@ class CopySession: @unchecked Sendable {
 
   /// Rows flow, and libpq's results have to wait.
   var isFlowing: Bool { connection != nil }
+  /// Rows flow to the server.
+  var isSending: Bool { false }
   /// The consumer is behind: nothing is to be read.
   var isPaused: Bool { false }
 

@@ -5,7 +5,7 @@ import Foundation
 final class EventLoop {
   typealias Time = ContinuousClock.Instant
 
-  /// The time this turn began; one look at the clock serves all that happens in it.
+  /// The time this turn began, or its commands were taken: one look at the clock serves what happens in each half.
   private(set) var now: Time = .now
   let scratch = ParameterScratch()
 
@@ -47,6 +47,8 @@ final class EventLoop {
         }
       }
       let isStopped = inbox.take(into: &commands)
+      // What has come is younger than the turn: counted from its beginning, a wait would end too soon.
+      if !commands.isEmpty { now = .now }
       for command in commands { perform(command) }
       commands.removeAll(keepingCapacity: true)
       while let pool = alarms.popDue(at: now) { pools[pool]?.tick() }

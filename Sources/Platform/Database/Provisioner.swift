@@ -4,7 +4,8 @@ import Foundation
 /// Makes what a schema lives on: its two roles, their rights, and the extensions of the database.
 ///
 /// The owner role can't log in; migrations run under it. The login role has rights to the data only, in this one schema, and is
-/// bounded (``RoleBounds``). What PostgreSQL opens to every role and no service needs is closed (``secure()``).
+/// bounded (``RoleBounds``). What PostgreSQL opens to every role and no service needs is closed (``secure()``), for each schema
+/// or, where many are provisioned in one go, once before them (``secured()``).
 public struct Provisioner: Sendable {
   public enum RoleKind: String, Sendable {
     case owner
@@ -13,6 +14,8 @@ public struct Provisioner: Sendable {
 
   let admin: Database
   let ownsServer: Bool
+  /// Whether ``secured()`` made this one.
+  private var isSecured = false
 
   /// - Parameters:
   ///   - admin: connects as a superuser, or as a role with CREATEROLE that may create schemas in the database.
@@ -67,8 +70,19 @@ public struct Provisioner: Sendable {
     try await asAdmin("secure the database") { try await secure($0) }
   }
 
-  /// Makes the schema and its roles, or brings them to this state; secures the database first. What is as it should be stays:
-  /// provisioning again reads and writes nothing.
+  /// Secures the database now and for all schemas that are provisioned by what it returns: to secure reads every function of
+  /// PostgreSQL, and a thousand schemas of one run need that once. Not to be kept beyond the run: whoever opened something
+  /// meanwhile, the next run closes it.
+  /// - Throws: ``ProvisioningError``, or ``DatabaseError``.
+  public func secured() async throws -> Provisioner {
+    try await secure()
+    var secured = self
+    secured.isSecured = true
+    return secured
+  }
+
+  /// Makes the schema and its roles, or brings them to this state; secures the database first, unless this provisioner has
+  /// (``secured()``). What is as it should be stays: provisioning again writes nothing.
   ///
   /// Rights to tables, sequences and functions are given by default privileges, as migrations make them: a right that a
   /// migration takes away is not given back.
@@ -83,7 +97,7 @@ public struct Provisioner: Sendable {
     bounds: RoleBounds = .tenant
   ) async throws -> ProvisioningReport {
     return try await asAdmin("provision \(schema)") { transaction in
-      var report = try await secure(transaction)
+      var report = isSecured ? ProvisioningReport() : try await secure(transaction)
       try await ensureOwner(ownerRole, transaction)
       try await ensureLogin(loginRole, password: password, bounds, transaction)
       try await leaveRoles(loginRole, &report, transaction)

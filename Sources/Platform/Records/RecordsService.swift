@@ -22,14 +22,16 @@ public final class RecordsService: Sendable {
   private let logger: Logger
 
   /// - Parameters:
+  ///   - reading: for statistics, which may be some seconds old; the database itself when `nil`.
   ///   - schema: where ``migrations`` have run.
   ///   - city: the city as it is now: names and origins of tenants, the issuer's origin.
   ///   - panels: what other services show on the account page.
   public init(
-    database: Database, schema: Schema, city: @escaping @Sendable () -> CityMap, panels: AccountPanels = AccountPanels(),
+    database: Database, reading: (any SQLExecutor)? = nil, schema: Schema, city: @escaping @Sendable () -> CityMap,
+    panels: AccountPanels = AccountPanels(),
     clock: DomainClock, logger: Logger
   ) {
-    self.store = StatementStore(database: database, schema: schema)
+    self.store = StatementStore(database: database, reading: reading ?? database, schema: schema)
     self.city = city
     self.panels = panels
     self.clock = clock

@@ -6,6 +6,12 @@ public import Kit
 public struct TenantServices: Sendable {
   /// The tenant's own client: a role with rights on its own schema and nothing beyond.
   public let database: Database
+  /// For reads that may be as old as the server's `max_lag`, two seconds unless the city says otherwise: figures that are kept
+  /// for a time, lists nobody waits for. It may be a replica.
+  ///
+  /// Not for what a person sees of her own writes, not within a decision, and not in the answer of a route with `cache:` tags:
+  /// read again from a replica that lags behind the touch, it would be kept as it was before.
+  public let reading: any SQLExecutor
   public let outbox: any Outbox
   public let freshness: any Freshness
   public let entitlements: any Entitlements
@@ -15,12 +21,15 @@ public struct TenantServices: Sendable {
   public let flags: any FeatureFlags
   public let clock: DomainClock
 
+  /// - Parameter reading: the database itself when `nil`.
   public init(
-    database: Database, outbox: any Outbox, freshness: any Freshness = NothingKept(), entitlements: any Entitlements,
+    database: Database, reading: (any SQLExecutor)? = nil, outbox: any Outbox, freshness: any Freshness = NothingKept(),
+    entitlements: any Entitlements,
     people: any PeopleDirectory, points: any PointsBalances, content: any ContentLibrary,
     flags: any FeatureFlags = EverythingOff(), clock: DomainClock
   ) {
     self.database = database
+    self.reading = reading ?? database
     self.outbox = outbox
     self.freshness = freshness
     self.entitlements = entitlements

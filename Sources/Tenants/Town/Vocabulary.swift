@@ -31,7 +31,7 @@ extension UUID {
   static func named(_ name: String) -> UUID {
     var hash: UInt128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
     for byte in name.utf8 { hash = (hash ^ UInt128(byte)) &* 0x0000_0000_0100_0000_0000_0000_0000_013B }
-    var bytes = UUID().uuid
+    var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     withUnsafeMutableBytes(of: &bytes) { bytes in
       for index in 0..<16 { bytes[index] = UInt8(truncatingIfNeeded: hash >> (120 - 8 * index)) }
       bytes[6] = 0x80 | (bytes[6] & 0x0F)

@@ -14,7 +14,7 @@ struct DistrictMaker: Sendable {
   /// The pages of the portal and of the console are those of one configuration.
   let portal: @Sendable (CityConfiguration) -> Portal
   let console: @Sendable (CityConfiguration) -> Console
-  let services: @Sendable (CityConfiguration.Stanza, Database) -> TenantServices
+  let services: @Sendable (CityConfiguration.Stanza, Database, Replicas?) -> TenantServices
 
   func snapshot(
     _ configuration: CityConfiguration, version: Int, refusals: Snapshot.Refusals, after before: Snapshot?
@@ -32,13 +32,15 @@ struct DistrictMaker: Sendable {
       guard let server = servers[stanza.database] else {
         throw Failure(description: "tenants.\(stanza.id).database: this node doesn't know the server \(stanza.database)")
       }
-      // Its place is its client; whatever else of it changed, connections and what waits for one stay.
-      let database =
-        known[stanza.id].flatMap { $0.stanza.hasSamePlace(as: stanza) ? $0.database : nil }
-        ?? server.client(stanza.schema, isCore: false)
+      // Its place is its clients; whatever else of it changed, connections and what waits for one stay.
+      let same = known[stanza.id].flatMap { $0.stanza.hasSamePlace(as: stanza) ? $0 : nil }
+      let database = same?.database ?? server.client(stanza.schema, isCore: false)
+      let reader = same?.reader ?? server.reader(stanza.schema, beside: database)
       let tenant = Tenant(id: stanza.id, site: site, schema: stanza.schema)
       tenants.append(
-        RunningTenant(stanza: stanza, site: site, module: make(tenant, services(stanza, database)), database: database))
+        RunningTenant(
+          stanza: stanza, site: site, module: make(tenant, services(stanza, database, reader)), database: database,
+          reader: reader))
     }
     return Snapshot(
       version: version, configuration: configuration, cities: cities, tenants: tenants,

@@ -48,8 +48,15 @@ struct RunningTenant: Sendable {
   let site: Site
   let module: any TenantModule
   let database: Database
+  /// Reads from replicas of its server, beside the client; `nil` where there are none.
+  let reader: Replicas?
 
   var isOpen: Bool { stanza.state == .open }
+
+  func close() async {
+    await reader?.close()
+    await database.close()
+  }
 }
 
 /// The registry of what follows the configuration. Everything that must not go on with tenants of before asks ``current``.

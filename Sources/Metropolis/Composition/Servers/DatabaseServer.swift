@@ -15,16 +15,28 @@ struct DatabaseServer: Sendable {
   let budget: ConnectionBudget
   private let pooler: Pooler
   private let figures: PhaseFigures.Pool
+  private let copies: [Copy]
+
+  /// A replica, and what all clients of this process have of it together.
+  private struct Copy: Sendable {
+    let address: ReplicaAddress
+    let budget: ConnectionBudget
+  }
 
   /// Connects with the rights to make schemas and roles. Used at start and by commands, never by requests.
   var admin: Database { address.admin }
   /// The platform's own client on this server, past a pooler: for words between nodes and what is asked of the server as a whole.
   let core: Database
+  /// Under the platform's role: who measures how far the replicas lag, for the readers of all schemas. `nil`: there are none.
+  let replicas: Replicas?
 
   /// What a process may have of a private cluster at least: it has no other guests, and each role needs connections of its own.
   private static let ownConnections = 24
 
-  init(_ address: ServerAddress, _ stanza: DatabaseStanza, figures: PhaseFigures.Pool, key: MasterKey, logger: Logger) {
+  init(
+    _ address: ServerAddress, _ stanza: DatabaseStanza, replicas: [ReplicaAddress], figures: PhaseFigures.Pool, key: MasterKey,
+    logger: Logger
+  ) {
     name = stanza.name
     self.address = address
     self.key = key
@@ -37,25 +49,16 @@ struct DatabaseServer: Sendable {
       DatabaseServer.settings(.platform, address.direct, address, key),
       pool: DatabaseServer.pool(3, isCore: true, figures: figures, budget: budget, pooler: .none), name: "platform",
       logger: logger, loop: address.loop)
-  }
-
-  /// Brings a schema to where its service needs it: roles, rights, the platform's tables, its own migrations.
-  ///
-  /// - Parameters:
-  ///   - bounds: what the login role may use: a tenant's, or a service of the core's.
-  ///   - journals: each service that has tables in the schema counts its own migrations.
-  func prepare(
-    _ schema: Schema, bounds: RoleBounds, durability: Durability = .sync,
-    journals: [(journal: Schema, migrations: [Migration])]
-  ) async throws {
-    let (owner, login) = (role(schema, .owner), role(schema, .login))
-    try await Provisioner(admin: admin, ownsServer: address.embedded != nil).provision(
-      schema: schema, ownerRole: owner, loginRole: login, password: password(schema), durability: durability, bounds: bounds)
-    let migrator = Migrator(admin: admin, logger: logger)
-    for (journal, migrations) in journals {
-      try await migrator.migrate(
-        schema: schema, ownerRole: owner, loginRole: login, migrations: migrations, journal: journal)
+    // Whoever measures has a connection of its own, whatever others read.
+    copies = replicas.map { Copy(address: $0, budget: ConnectionBudget(connections: max(2, figures.replica), reserve: 1)) }
+    let (platform, pooler) = (core, pooler)
+    let measured = copies.map { copy in
+      Database(
+        DatabaseServer.settings(.platform, copy.address.settings, address, key),
+        pool: DatabaseServer.replicaPool(1, isCore: true, figures: figures, budget: copy.budget, pooler: pooler),
+        name: copy.address.name, logger: logger, loop: address.loop)
     }
+    self.replicas = measured.isEmpty ? nil : Replicas(primary: platform, replicas: measured, maxLag: stanza.maxLag)
   }
 
   /// Connections one client may have at most: half of those that aren't the core's. So one that is busy has what it needs, and
@@ -93,6 +96,32 @@ struct DatabaseServer: Sendable {
       loop: address.loop)
   }
 
+  /// Reads of one schema that may be as old as the server's `max_lag`, under the rights of its login role. No connection is
+  /// made until there is a read.
+  ///
+  /// - Parameter primary: the schema's client, which reads when no replica may.
+  /// - Returns: `nil` when the server has no replicas.
+  func reader(_ schema: Schema, beside primary: Database) -> Replicas? {
+    replicas?.reader(
+      primary: primary,
+      replicas: copies.map { copy in
+        Database(
+          DatabaseServer.settings(schema, copy.address.settings, address, key),
+          // What the role may have was reckoned for the primary, and holds on each server.
+          pool: DatabaseServer.replicaPool(
+            min(figures.replica, clientConnections), isCore: false, figures: figures, budget: copy.budget, pooler: pooler),
+          name: "\(schema) on \(copy.address.name)", logger: logger, loop: address.loop)
+      })
+  }
+
+  private static func replicaPool(
+    _ connections: Int, isCore: Bool, figures: PhaseFigures.Pool, budget: ConnectionBudget, pooler: Pooler
+  ) -> PoolSettings {
+    var pool = pool(connections, isCore: isCore, figures: figures, budget: budget, pooler: pooler)
+    pool.statementTimeout = figures.replicaStatement
+    return pool
+  }
+
   private static func pool(
     _ connections: Int, isCore: Bool, figures: PhaseFigures.Pool, budget: ConnectionBudget, pooler: Pooler
   ) -> PoolSettings {
@@ -108,10 +137,6 @@ struct DatabaseServer: Sendable {
     settings.with(
       user: Provisioner.roleName(database: address.direct.database, schema: schema, .login),
       password: password(schema, address, key))
-  }
-
-  func role(_ schema: Schema, _ kind: Provisioner.RoleKind) -> String {
-    Provisioner.roleName(database: address.direct.database, schema: schema, kind)
   }
 
   func password(_ schema: Schema) -> String { DatabaseServer.password(schema, address, key) }
@@ -139,6 +164,7 @@ struct DatabaseServer: Sendable {
 
   /// Ends the connections, and the private cluster if this process started it.
   func stop() async {
+    await replicas?.close()
     await core.close()
     await address.stop()
   }

@@ -15,15 +15,17 @@ final class Servers: Sendable {
   private let others = Mutex<[String: DatabaseServer]>([:])
 
   /// - Parameter environment: where the URLs are found that the stanzas name.
+  /// - Throws: ``Failure`` that names a variable this process doesn't have.
   init(
     main: ServerAddress, _ configuration: CityConfiguration, key: MasterKey, environment: [String: String], data: String,
     logger: Logger
-  ) {
-    let stanza = configuration.databases.first { $0.name == DatabaseStanza.main }
+  ) throws {
     figures = configuration.figures.pool
+    let stanza =
+      configuration.databases.first { $0.name == DatabaseStanza.main }
+      ?? DatabaseStanza(name: DatabaseStanza.main, reading: nil, connections: figures.primary)
     self.main = DatabaseServer(
-      main, stanza ?? DatabaseStanza(name: DatabaseStanza.main, reading: nil, connections: figures.primary), figures: figures,
-      key: key, logger: logger)
+      main, stanza, replicas: try ReplicaAddress.all(of: stanza, in: environment), figures: figures, key: key, logger: logger)
     self.key = key
     self.environment = environment
     self.data = data
@@ -41,17 +43,12 @@ final class Servers: Sendable {
   /// - Throws: ``Failure`` that names a variable this process doesn't have.
   func follow(_ stanzas: [DatabaseStanza]) async throws {
     for stanza in stanzas where self[stanza.name] == nil {
-      func url(_ name: EnvironmentName?) throws -> String? {
-        guard let name else { return nil }
-        guard let url = environment[name.name], !url.isEmpty else {
-          throw Failure(description: "databases.\(stanza.name): the variable \(name.name) is not set for this process")
-        }
-        return url
-      }
+      // What is missing is said before anything connects.
+      let replicas = try ReplicaAddress.all(of: stanza, in: environment)
       let address = try await ServerAddress(
-        name: stanza.name, url: try url(stanza.url), direct: try url(stanza.directURL), data: data, loop: main.address.loop,
-        logger: logger)
-      let server = DatabaseServer(address, stanza, figures: figures, key: key, logger: logger)
+        name: stanza.name, url: try stanza.url?.url(of: stanza.name, in: environment),
+        direct: try stanza.directURL?.url(of: stanza.name, in: environment), data: data, loop: main.address.loop, logger: logger)
+      let server = DatabaseServer(address, stanza, replicas: replicas, figures: figures, key: key, logger: logger)
       others.withLock { $0[stanza.name] = server }
     }
   }

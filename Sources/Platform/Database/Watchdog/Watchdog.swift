@@ -102,6 +102,7 @@ public final class Watchdog: Sendable {
     let oldest = backends.compactMap { backend in backend.transactionBegan.map { backend.seen - $0 } }.max()
     state.withLock { state in
       state.status.looks += 1
+      state.status.lastLook = .now
       state.status.notificationQueue = queue
       state.status.oldestTransaction = oldest ?? .zero
       // Told to end, and there all the same: in a loop that never looks for signals, or stuck in the system.
@@ -186,6 +187,8 @@ public final class Watchdog: Sendable {
 /// What a ``Watchdog`` has seen and done.
 public struct WatchdogStatus: Sendable, Equatable {
   public var looks = 0
+  /// The last look that did not fail.
+  public var lastLook: ContinuousClock.Instant?
   /// Looks that failed.
   public var failures = 0
   /// Whether the last look failed.

@@ -25,7 +25,7 @@ extension RecordsService {
 
 extension StatementStore {
   func figures(at tenant: TenantID, _ span: LastDays) async throws -> [DayFigures] {
-    let rows = try await database.query(
+    let rows = try await reading.query(
       """
       SELECT day, count(DISTINCT person) AS people, count(*) AS activities
       FROM (

@@ -9,12 +9,15 @@ final class StatementStore: Sendable {
   static let monthsAhead = 3
 
   let database: Database
+  /// For statistics: may show what was some seconds ago.
+  let reading: any SQLExecutor
   let schema: Schema
   /// First days of months whose partitions are known to be there.
   private let months = Mutex<Set<CivilDate>>([])
 
-  init(database: Database, schema: Schema) {
+  init(database: Database, reading: any SQLExecutor, schema: Schema) {
     self.database = database
+    self.reading = reading
     self.schema = schema
   }
 
@@ -90,7 +93,7 @@ final class StatementStore: Sendable {
 
   /// Different people by tenant, of what was stored since a time.
   func activePeople(since: Instant) async throws -> [String: Int] {
-    let rows = try await database.query(
+    let rows = try await reading.query(
       "SELECT tenant, count(DISTINCT person) AS people FROM \(schema).statement WHERE stored >= \(since) GROUP BY tenant")
     return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.get("tenant"), try $0.get("people")) })
   }

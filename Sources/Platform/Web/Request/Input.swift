@@ -38,7 +38,7 @@ public struct Input: Sendable {
       refuse(name, "type", ["expected": "string"])
       return ""
     }
-    let text = raw.trimmed.precomposedStringWithCanonicalMapping
+    let text = raw.trimmed.inNFC
     if text.isEmpty, length.lowerBound > 0 {
       refuse(name, "required")
     } else if text.count < length.lowerBound {
@@ -152,7 +152,7 @@ public struct Input: Sendable {
     } else if words.contains(where: Input.holdsControlCharacters) {
       refuse(name, "controlCharacters")
     }
-    return words.map(\.precomposedStringWithCanonicalMapping)
+    return words.map(\.inNFC)
   }
 
   /// Line breaks and tabs are none: people write them.

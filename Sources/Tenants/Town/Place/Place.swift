@@ -10,7 +10,12 @@ struct Coordinates: Hashable, Sendable {
   /// As people write them: `33.45800, 126.94250`. Five decimals are about a metre.
   var text: String { "\(Coordinates.decimal(latitude)), \(Coordinates.decimal(longitude))" }
 
-  static func decimal(_ degrees: Double) -> String { String(format: "%.5f", degrees) }
+  static func decimal(_ degrees: Double) -> String {
+    let scaled = Int((abs(degrees) * 100_000).rounded())
+    let digits = String(scaled % 100_000)
+    let sign = degrees < 0 && scaled > 0 ? "-" : ""
+    return "\(sign)\(scaled / 100_000).\(String(repeating: "0", count: 5 - digits.count))\(digits)"
+  }
 }
 
 /// Where a question is about: a name, a point, or both.

@@ -12,7 +12,7 @@ enum Hashtag {
   /// `nil` when the text is no hashtag.
   static func normal(_ text: some StringProtocol) -> String? {
     let bare = text.trimmed.drop { $0 == "#" || $0 == "＃" }
-    let tag = String(bare).precomposedStringWithCanonicalMapping.lowercased()
+    let tag = String(bare).inNFC.lowercased()
     guard (1...20).contains(tag.count), tag.unicodeScalars.allSatisfy(isAllowed) else { return nil }
     return tag
   }

@@ -48,7 +48,7 @@ struct QuestionCursor: Hashable, Sendable {
     // Within what PostgreSQL's times and our ranks can be, so that a made-up cursor is an empty page and no error.
     let (rank, created) = (integer(at: 1), integer(at: 9))
     guard (0...Int64(Int32.max)).contains(rank), (0...4_102_444_800_000_000).contains(created) else { return nil }
-    var id = UUID().uuid
+    var id: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     withUnsafeMutableBytes(of: &id) { $0.copyBytes(from: data[17..<33]) }
     self.init(order: order, rank: Int(rank), created: Instant(microseconds: created), id: UUID(uuid: id))
   }

@@ -40,7 +40,9 @@ struct QuestionDraft: Hashable, Sendable {
 
 extension String {
   /// Line ends as `\n` alone: forms send CRLF (HTML, “constructing the entry list”).
-  var unixLines: String { replacing("\r\n", with: "\n").replacing("\r", with: "\n") }
+  var unixLines: String {
+    utf8.contains(UInt8(ascii: "\r")) ? replacing("\r\n", with: "\n").replacing("\r", with: "\n") : self
+  }
   /// Line ends and tabs as spaces.
   var oneLine: String { String(map { $0.isNewline || $0 == "\t" ? " " : $0 }) }
 }

@@ -48,6 +48,12 @@ extension Town {
   /// - Throws: ``Kit/Problem`` `not-found`.
   func view(of id: UUID, _ visit: Visit) async throws -> QuestionView { view(try await shown(id, visit), visit) }
 
+  /// Of a question that was asked just now: nobody has answered it or liked it.
+  func view(ofNew question: Question, _ visit: Visit) async -> QuestionView {
+    view(
+      Shown(question: question, answers: [], isLiked: false, bylines: await bylines(of: [question.author], visit)), visit)
+  }
+
   private func view(_ shown: Shown, _ visit: Visit) -> QuestionView {
     QuestionView(
       shown.question, by: shown.bylines.author(shown.question.author), for: visit, isLiked: shown.isLiked,

@@ -15,14 +15,15 @@ struct TownCounts: Sendable {
 extension Town {
   /// Cached for 5 minutes (R37).
   func currentCounts() async throws -> TownCounts {
-    let (database, schema, clock, target) = (database, schema, services.clock, settings.answerTarget)
-    return try await counts.value {
+    let (services, schema, clock, target) = (services, schema, services.clock, settings.answerTarget)
+    return try await counts.value { isForgotten in
+      let source = isForgotten ? services.database : services.reading
       var counts = TownCounts()
-      let rows = try await database.query(
+      let rows = try await source.query(
         "SELECT category, count(*) AS questions FROM \(schema).question WHERE state <> 'deleted' GROUP BY category")
       for row in rows { counts.categories[try row.get("category")] = try row.get("questions", as: Int.self) }
       let now = clock.now()
-      let row = try await database.one(
+      let row = try await source.one(
         """
         SELECT count(*) AS asked, count(*) FILTER (WHERE first_answer_at <= created_at + \(target)) AS in_time
         FROM \(schema).question
@@ -39,9 +40,10 @@ extension Town {
 
   /// The most used hashtags of the last 24 hours (R34), 20 at most.
   func trendingTags() async throws -> [String] {
-    let (database, schema, clock) = (database, schema, services.clock)
-    return try await trending.value {
-      try await database.query(
+    let (services, schema, clock) = (services, schema, services.clock)
+    return try await trending.value { isForgotten in
+      let source = isForgotten ? services.database : services.reading
+      return try await source.query(
         """
         SELECT tag FROM \(schema).question q, unnest(q.hashtags) AS tag
         WHERE q.state <> 'deleted' AND q.created_at > \(clock.now() - .days(1))

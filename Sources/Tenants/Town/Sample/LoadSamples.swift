@@ -42,9 +42,9 @@ extension Town {
       )
     }
     return try await database.transaction { transaction in
-      let isNew = try await insert(
+      let new = try await insert(
         draft, id: question, by: asker, likes: sample.likes, at: time(sample.hoursAgo), in: transaction)
-      guard isNew else { return false }
+      guard new != nil else { return false }
       for answer in answers.sorted(by: { $0.at < $1.at }) {
         try await insert(answer.draft, to: question, id: answer.id, by: answer.author, at: answer.at, in: transaction)
       }
