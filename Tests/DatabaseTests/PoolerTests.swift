@@ -46,7 +46,7 @@ struct PoolerTests {
           do {
             let count = try await test.database.one(backends)?.get("n", as: Int.self) ?? 0
             most.withLock { $0 = max($0, count) }
-          } catch where Task.isCancelled {
+          } catch  where Task.isCancelled {
             return
           }
           try? await Task.sleep(for: .milliseconds(5))
