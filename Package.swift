@@ -55,7 +55,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [.executable(name: "metropolis", targets: ["Metropolis"])],
   dependencies: [
-    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+    // Without swift-configuration, which nothing here reads by.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: ["FullFoundation"]),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
@@ -115,8 +116,8 @@ let package = Package(
       ],
       path: "Sources/Metropolis", swiftSettings: settings, plugins: embed),
     .executableTarget(
-      name: "metropolis-bench-peer", dependencies: [hummingbird, httpTypes, nio, "CArgon2"], path: "Benchmarks/BarePeer",
-      swiftSettings: settings),
+      name: "metropolis-bench-peer", dependencies: ["Database", hummingbird, httpTypes, logging, nio, "CArgon2"],
+      path: "Benchmarks/BarePeer", swiftSettings: settings),
     .executableTarget(
       name: "metropolis-bench", dependencies: ["Billing", "Database", "Jobs", "Kit", logging], path: "Benchmarks/InProcess",
       swiftSettings: settings),

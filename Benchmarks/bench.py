@@ -22,6 +22,7 @@ from uuid import uuid4
 import httpx
 
 import inside
+import neighbour
 import scale
 from city import ROOT, api_client, free_port
 from exporting import POSTINGS, Exports
@@ -111,7 +112,7 @@ class Bench:
             attempt = decoded(client.post(self.city.url("univprep", "/practice"), json={}), 200, 201)
         self.item = f"/practice/{attempt['id']}"
         paths = [("prep home", "/", "≥ 0.6 (from cache)"), ("item of practice", self.item, "–")]
-        return [*(self.read(name, path, headers, aim) for name, path, aim in paths), self.query(headers)]
+        return [*(self.read(name, path, headers, aim) for name, path, aim in paths), self.query(headers), self.floor(headers)]
 
     def read(self, name: str, path: str, headers: dict[str, str], aim: str) -> Row:
         say(f"  {name}, against a bare handler")
@@ -144,6 +145,21 @@ class Bench:
         )
         what = f"Item of practice, signed in ({counted(found)}) : pgbench, the same"
         return ratio_row(what, pair, "/s", "≥ 0.6 (one statement)", microseconds(costs[1:]))
+
+    def floor(self, headers: dict[str, str]) -> Row:
+        """The same read without a city: no host, session, rights, limit, deadline, encoding, log."""
+        say("  item of practice, against a bare handler that reads a row")
+        target, attempt = self.target("univprep", self.item, headers), self.item.rsplit("/", 1)[1]
+        answer = self.fetch("univprep", self.item, headers).content
+        with bare_peer(answer, "--database", self.postgres.conninfo, "--id", attempt) as peer:
+            pair = by_turns(
+                "item",
+                lambda _: self.load(target, []),
+                lambda _: wrk(peer, CONNECTIONS, self.seconds),
+                self.rounds,
+            )
+        what = "Item of practice, signed in : bare Hummingbird handler that reads a row by the city's client"
+        return ratio_row(what, pair, "/s")
 
     def posts(self) -> list[Row]:
         """Questions posted, against pgbench with the same transaction on a copy of the tables."""
@@ -276,10 +292,13 @@ def measured_city(settings: Settings) -> list[Row]:
         with serving(folder, port, is_ready, "serve") as process:
             bench = Bench(process, settings)
             at_ready = resident(process.pid)
+            # What only the start needed is given back two seconds later.
+            time.sleep(4)
+            at_rest = resident(process.pid)
             rows = [*bench.reads(), *bench.posts(), *bench.sign_ins()]
             page = bench.first_page()
-            sizes = "; ".join(megabytes(size) for size in (first, at_ready, resident(process.pid)))
-            what = "Memory when ready, all in one process and with the content loaded; serving only; after this run"
+            sizes = "; ".join(megabytes(size) for size in (first, at_ready, at_rest, resident(process.pid)))
+            what = "Memory of 10 tenants when ready, all in one process and with the content loaded; serving only; at rest; after this run"
             rows.append(Row(what, "–", sizes, "–", "≤ 60 MB"))
         say("  exec to first answer")
         cold = [seconds_to_first_answer(folder, port, "run") for _ in range(settings.rounds)]
@@ -292,6 +311,11 @@ def measured_city(settings: Settings) -> list[Row]:
         rows.append(Row("Exec to first answer, all in one process, starting the database", "–", f"{median(cold) * 1000:,.0f} ms", "–"))
         rows += exported(folder, settings)
         rows += inside.rows(folder, settings.rounds, settings.seconds, CONNECTIONS, CORES)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        # The server's user has to reach its folder.
+        Path(name).chmod(0o711)
+        with inside.inside(Path(name), 4) as program:
+            rows += neighbour.rows(program, settings.rounds, settings.seconds)
     rows.append(scale.hosts(settings.rounds, settings.seconds, CONNECTIONS))
     if settings.tenants:
         rows.append(scale.tenants())

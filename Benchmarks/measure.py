@@ -82,14 +82,17 @@ def argon2(threads: int, seconds: int) -> float:
 
 
 @contextmanager
-def bare_peer(answer: bytes) -> Iterator[Target]:
-    """A bare Hummingbird server that answers with these bytes."""
+def bare_peer(answer: bytes, *reading: str) -> Iterator[Target]:
+    """A bare Hummingbird server that answers with these bytes.
+
+    - reading: the options that make it read a row before.
+    """
     port = free_port()
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         file.write(answer)
         file.flush()
         process = subprocess.Popen(
-            [PEER, "serve", "--port", str(port), "--bytes-file", file.name],
+            [PEER, "serve", "--port", str(port), "--bytes-file", file.name, *reading],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

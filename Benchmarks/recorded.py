@@ -48,6 +48,12 @@ class Postgres:
             "PGPASSWORD": (data / "postgres.password").read_text().strip(),
         }
 
+    @property
+    def conninfo(self) -> str:
+        """For libpq (PostgreSQL manual §34.1.1)."""
+        names = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGDATABASE": "dbname", "PGPASSWORD": "password"}
+        return " ".join(f"{word}={self.environment[name]}" for name, word in names.items())
+
     def ask(self, sql: str) -> str:
         command = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql]
         answer = subprocess.run(command, env=self.environment, capture_output=True, text=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,10 +89,11 @@ def tenants() -> Row:
     """Towns with schemas, roles and modules of their own, all of them open."""
     say(f"  {TENANTS:,} tenants: schemas, roles, migrations")
     with city_of(TENANTS, TOWN, seconds=600) as process:
-        ready = resident(process.pid)
+        time.sleep(4)
+        rest = resident(process.pid)
         with api_client(headers=JSON) as client:
             for number in range(0, TENANTS - 20, TENANTS // 50):
                 decoded(client.get(process.city.url(f"x{number:05}", "/questions")), 200)
         return Row(
-            f"Memory with {TENANTS:,} tenants, when ready; after reading in 50 of them", "–",
-            f"{megabytes(ready)}; {megabytes(resident(process.pid))}", "–", "≤ 150 MB")
+            f"Memory with {TENANTS:,} tenants, at rest; after reading in 50 of them", "–",
+            f"{megabytes(rest)}; {megabytes(resident(process.pid))}", "–", "≤ 150 MB")

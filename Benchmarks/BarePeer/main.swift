@@ -1,14 +1,17 @@
 // What the city is measured against: a Hummingbird server that does nothing but answer, and libargon2 alone.
 
 import CArgon2
+import Database
 import Foundation
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import Synchronization
 
 let usage = """
   metropolis-bench-peer serve --port P --bytes-file F     answers GET / on 127.0.0.1 with exactly these bytes
+      [--database CONNINFO --id ID]                       after reading t_univprep.attempt by its key, over ten connections
   metropolis-bench-peer argon2 --threads N --seconds S    prints how many passwords are verified per second
   """
 
@@ -20,6 +23,8 @@ struct Options {
     var rest = arguments
     while let name = rest.popFirst(), let value = rest.popFirst() { values[name] = value }
   }
+
+  func has(_ name: String) -> Bool { values[name] != nil }
 
   func text(_ name: String) -> String {
     guard let value = values[name] else { refuse("\(name) is missing") }
@@ -41,13 +46,27 @@ func refuse(_ reason: String) -> Never {
 }
 
 /// Hummingbird with one route and no middleware: the limit of what an answer through it can cost.
-func serve(port: Int, bytes: Data) async throws {
+///
+/// - Parameter read: done before each answer.
+func serve(port: Int, bytes: Data, read: @escaping @Sendable () async throws -> Void) async throws {
   let buffer = ByteBuffer(bytes: bytes)
   let router = Router()
   router.get("/") { _, _ in
-    Response(status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: buffer))
+    try await read()
+    return Response(status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: buffer))
   }
   try await Application(router: router, configuration: .init(address: .hostname("127.0.0.1", port: port))).runService()
+}
+
+/// One row by its key, through the city's database client: what an answer with a query costs when there is no city around it.
+func reader(of database: String, id text: String) throws -> @Sendable () async throws -> Void {
+  guard let id = UUID(uuidString: text) else { refuse("--id: found \(text), expected a UUID") }
+  let client = Database(
+    try ConnectionSettings(url: database), pool: PoolSettings(connections: 10), name: "peer",
+    logger: Logger(label: "metropolis-bench-peer"), loop: DatabaseLoop())
+  return {
+    guard try await client.one("SELECT * FROM t_univprep.attempt WHERE id = \(id)") != nil else { refuse("no attempt \(text)") }
+  }
 }
 
 /// Verifies one password again and again on threads of its own, as a sign-in does, with the costs of Identity's
@@ -89,7 +108,9 @@ switch CommandLine.arguments.dropFirst().first {
 case "serve":
   let path = options.text("--bytes-file")
   guard let bytes = FileManager.default.contents(atPath: path) else { refuse("--bytes-file: \(path) can't be read") }
-  try await serve(port: options.number("--port", in: 1...65_535), bytes: bytes)
+  let read =
+    options.has("--database") ? try reader(of: options.text("--database"), id: options.text("--id")) : { @Sendable () async in }
+  try await serve(port: options.number("--port", in: 1...65_535), bytes: bytes, read: read)
 case "argon2":
   let (threads, seconds) = (options.number("--threads", in: 1...256), options.number("--seconds", in: 1...600))
   print(verifications(threads: threads, seconds: seconds))

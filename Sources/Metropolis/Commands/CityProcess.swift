@@ -149,7 +149,7 @@ struct CityProcess {
 
   /// Gives back what only the start needed, when everything stands.
   private static func settle() async {
-    guard (try? await Task.sleep(for: .seconds(5))) != nil else { return }
+    guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
     ProcessMemory.settle()
     while (try? await Task.sleep(for: .seconds(86_400))) != nil {}
   }

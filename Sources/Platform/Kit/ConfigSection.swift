@@ -8,14 +8,15 @@ public final class ConfigSection {
   private let node: Node
   private var known: Set<String> = []
   private var isOpen = false
-  /// By key, the first of each: a section of a thousand stanzas is asked a thousand times.
+  /// By key, the first of each, where there are many: a section of a thousand stanzas is asked a thousand times.
   private let members: [String: Node]
+  private static let few = 16
 
   init(document: ConfigDocument, node: Node, path: String) {
     self.document = document
     self.node = node
     self.path = path
-    if case .mapping(let mapping) = node {
+    if case .mapping(let mapping) = node, mapping.count > ConfigSection.few {
       members = Dictionary(mapping.compactMap { pair in pair.key.string.map { ($0, pair.value) } }) { first, _ in first }
     } else {
       members = [:]
@@ -24,7 +25,8 @@ public final class ConfigSection {
 
   private func child(_ key: String) -> Node? {
     known.insert(key)
-    return members[key]
+    guard case .mapping(let mapping) = node, mapping.count <= ConfigSection.few else { return members[key] }
+    return mapping.first { $0.key.string == key }?.value
   }
 
   /// The path of a key; of the section itself for the empty one.
