@@ -22,6 +22,8 @@ SCHEMA = "billing"
 PERSONS = 1_000
 FIRST = "00000000-0000-0000-0000-000000000001"
 TAKERS, TIMES = 64, 20
+# As many as a client of the city has; pgbench has one for each of its clients.
+CITY_CONNECTIONS = 10
 SUBSCRIPTIONS = 10_000
 
 Figures = dict[str, float]
@@ -136,14 +138,14 @@ def looked(program: Inside, rounds: int, seconds: int, connections: int, cores: 
     taken: list[Figures] = []
 
     def ours(_: int) -> float:
-        taken.append(program.ask(f"look {connections} {seconds}"))
+        taken.append(program.ask(f"look {connections} {seconds} {CITY_CONNECTIONS}"))
         return taken[-1]["rate"]
 
     pair = by_turns(
         "rows", ours, lambda _: pgbench(program.postgres, same, connections, seconds, cores), rounds
     )
     cost = median(one["processor"] for one in taken[1:]) / 1_000
-    what = f"One row by its key, the database client alone ({cost:.1f} µs of CPU each) : pgbench, the same"
+    what = f"One row by its key, {connections} tasks over {CITY_CONNECTIONS} connections of the client ({cost:.1f} µs of CPU each) : pgbench, the same"
     return ratio_row(what, pair, "/s", "≥ 1.0")
 
 

@@ -18,6 +18,8 @@ struct Bench: Sendable {
 
   let admin: Database
   let database: Database
+  /// A client of its own with as many connections.
+  let connect: @Sendable (_ connections: Int) -> Database
   let clock: BenchClock
   let billing: BillingService
   let server: EmbeddedServer
@@ -40,10 +42,13 @@ struct Bench: Sendable {
       journal: Schema("platform_migrations")!)
     try await migrator.migrate(
       schema: Bench.schema, ownerRole: owner, loginRole: login, migrations: try BillingService.migrations)
-    database = Database(
-      server.settings.with(user: login, password: "bench"),
-      pool: PoolSettings(connections: connections, waitTimeout: .seconds(30)), name: Bench.schema.name, logger: logger,
-      loop: loop)
+    let settings = server.settings.with(user: login, password: "bench")
+    connect = { [logger] connections in
+      Database(
+        settings, pool: PoolSettings(connections: connections, waitTimeout: .seconds(30)), name: Bench.schema.name,
+        logger: logger, loop: loop)
+    }
+    database = connect(connections)
     clock = BenchClock()
     billing = BillingService(
       database: database, schema: Bench.schema, clock: clock.domain, timeZone: TimeZone(identifier: "Asia/Seoul")!,
@@ -62,7 +67,9 @@ struct Bench: Sendable {
   }
 
   /// A person, or an account, by her number: 1 is …0001.
-  static func id(_ number: Int) -> UUID {
+  static func id(_ number: Int) -> UUID { ids[number] }
+
+  private static let ids = (0...persons).map { number in
     let digits = String(number, radix: 16)
     return UUID(uuidString: "00000000-0000-0000-0000-" + String(repeating: "0", count: 12 - digits.count) + digits)!
   }

@@ -11,7 +11,7 @@ enum Main {
       check limited|unlimited SECONDS
       consume CLIENTS SECONDS | take
       last TAKERS TIMES
-      fill | look CLIENTS SECONDS | row
+      fill | look CLIENTS SECONDS CONNECTIONS | row
       accounts | post CLIENTS SECONDS | entry
       subscriptions COUNT | renew ROUND COUNT
       neighbours ROUNDS SECONDS
@@ -48,8 +48,9 @@ enum Main {
     case ("consume", 2): return try await bench.consume(clients: Int(numbers[0]), seconds: numbers[1])
     case ("take", 0): try await bench.take()
     case ("fill", 0): try await bench.fill()
-    case ("look", 2): return try await bench.look(clients: Int(numbers[0]), seconds: numbers[1])
-    case ("row", 0): try await bench.row()
+    case ("look", 3):
+      return try await bench.look(clients: Int(numbers[0]), seconds: numbers[1], connections: Int(numbers[2]))
+    case ("row", 0): try await bench.row(bench.database)
     case ("last", 2): return try await bench.last(takers: Int(numbers[0]), times: Int(numbers[1]))
     case ("accounts", 0): try await bench.openAccounts()
     case ("post", 2): return try await bench.post(clients: Int(numbers[0]), seconds: numbers[1])

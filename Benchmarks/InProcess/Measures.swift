@@ -55,15 +55,17 @@ extension Bench {
     try await admin.execute("ANALYZE")
   }
 
-  /// One row by its key, decoded: the client alone, through as few connections as it takes.
-  func look(clients: Int, seconds: Double) async throws -> Figures {
+  /// One row by its key, decoded: the client alone. Its tasks share the connections, and their statements the round trips.
+  func look(clients: Int, seconds: Double, connections: Int) async throws -> Figures {
+    let few = connect(connections)
     let before = processorTime()
-    var figures = try await rate(clients, seconds) { try await row(of: .random(in: 1...Bench.persons)) }
+    var figures = try await rate(clients, seconds) { try await row(of: .random(in: 1...Bench.persons), few) }
+    await few.close()
     figures["processor"] = (processorTime() - before) / (figures["rate"]! * seconds)
     return figures
   }
 
-  func row(of number: Int = 1) async throws {
+  func row(of number: Int = 1, _ database: Database) async throws {
     let rows = try await database.query(
       "SELECT pool, used, allowed FROM \(Bench.schema).usage_counter WHERE person = \(Bench.id(number))")
     guard let row = rows.first, try row.get("used", as: Int64.self) > 0, try !row.get("pool", as: String.self).isEmpty else {

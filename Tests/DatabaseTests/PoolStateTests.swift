@@ -31,9 +31,9 @@ extension PoolState<Job>.Action {
   }
 
   private mutating func submit(
-    _ id: UInt64, _ demand: PoolState<Job>.Demand = .exclusive, at time: Int
+    _ id: UInt64, _ demand: PoolState<Job>.Demand = .exclusive, cost: Duration? = nil, at time: Int
   ) -> [String] {
-    pool.submit(Job(id: id), demand, now: at(time))
+    pool.submit(Job(id: id), demand, cost: cost, now: at(time))
     return drain()
   }
 
@@ -93,6 +93,52 @@ extension PoolState<Job>.Action {
     #expect(pool.sharedLoad == 5)
     for _ in 1...3 { #expect(finish(1, at: 3) == []) }
     #expect(submit(6, .shared, at: 4) == ["run 6 on 1"])
+  }
+
+  @Test mutating func `Statements known to be short stand in one line, while a connection rests`() {
+    func cost(_ microseconds: Int) -> Duration { .microseconds(microseconds) }
+    for id: UInt64 in 1...2 { _ = submit(id, at: 0) }
+    for id: ConnectionID in 1...2 { _ = open(id, at: 0) }
+    for id: ConnectionID in 1...2 { _ = release(id, at: 1) }
+    #expect(pool.idleCount == 2)
+    #expect(submit(3, .shared, cost: cost(300), at: 2) == ["run 3 on 1"])
+    #expect(submit(4, .shared, cost: cost(300), at: 2) == ["run 4 on 1"])
+    #expect(submit(5, .shared, cost: cost(300), at: 2) == ["run 5 on 1"])
+    // The line would be longer than a millisecond.
+    #expect(submit(6, .shared, cost: cost(300), at: 2) == ["run 6 on 2"])
+    // A short one still fits into the longer line; what nobody knows goes behind the fewest.
+    #expect(submit(7, .shared, cost: cost(50), at: 2) == ["run 7 on 1"])
+    #expect(submit(8, .shared, at: 2) == ["run 8 on 2"])
+    // Behind that one nobody is put who has a choice.
+    #expect(submit(9, .shared, cost: cost(50), at: 2) == ["run 9 on 1"])
+    #expect(pool.size == 2)
+  }
+
+  @Test mutating func `A line whose first takes longer than expected is not joined, and joining makes no pool grow`() {
+    #expect(submit(1, .shared, cost: .microseconds(20), at: 0) == ["open 1"])
+    #expect(open(1, at: 0) == ["run 1 on 1"])
+    #expect(submit(2, .shared, cost: .microseconds(20), at: 1) == ["run 2 on 1"])
+    #expect(submit(3, .shared, cost: .microseconds(20), at: 2) == ["run 3 on 1", "open 2"])
+    #expect(open(2, at: 3) == [])
+    #expect(submit(4, .shared, cost: .microseconds(20), at: 3) == ["run 4 on 2"])
+    // What is done makes room for others.
+    for _ in 1...3 { #expect(finish(1, at: 4) == []) }
+    #expect(submit(5, .shared, cost: .microseconds(990), at: 4) == ["run 5 on 1"])
+  }
+
+  @Test func `A text's cost is what it took, and long is believed at once`() {
+    var costs = StatementCosts()
+    #expect(costs.expected(of: 1) == nil)
+    costs.note(.microseconds(80), of: 1)
+    #expect(costs.expected(of: 1) == .microseconds(80))
+    costs.note(.microseconds(160), of: 1)
+    #expect(costs.expected(of: 1) == .microseconds(85))
+    costs.note(.milliseconds(50), of: 1)
+    #expect(costs.expected(of: 1) == .milliseconds(50))
+    costs.note(.microseconds(80), of: 1)
+    #expect(costs.expected(of: 1)! > .milliseconds(40))
+    for hash in 2...2_000 { costs.note(.zero, of: hash) }
+    #expect(costs.expected(of: 1) == nil && costs.expected(of: 2_000) == .zero)
   }
 
   @Test mutating func `No more than the depth is put on a connection`() {

@@ -64,6 +64,7 @@ extension Connection {
     step = 0
     copy?.connection = nil
     copy = nil
+    segment.request?.serverTime = loop.now - headSince
     headSince = loop.now
     if segment.begins {
       isBeginning = false

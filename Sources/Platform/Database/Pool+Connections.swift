@@ -42,6 +42,7 @@ extension Pool: ConnectionOwner {
     case .autocommit:
       // Before another is given to it: a transaction that was left open would swallow that.
       if connection.segments.isEmpty, connection.isInTransaction { return discard(connection) }
+      if let time = request.serverTime { costs.note(time, of: request.hash) }
       state.finish(connection.id, now: loop.now)
     case .end(let lease, _):
       lease.phase = .lost

@@ -32,6 +32,7 @@ final class Pool {
   let configuration: PoolConfiguration
   unowned let loop: EventLoop
   let meter = Meter()
+  var costs = StatementCosts()
   var state: PoolState<Job>
   private var connections: [Connection] = []
   private var listener: Listener?
@@ -61,7 +62,7 @@ final class Pool {
     if request.isCancelled { return fail(request, .cancelled) }
     switch request.role {
     case .autocommit:
-      state.submit(.statement(request), .shared, now: loop.now)
+      state.submit(.statement(request), .shared, cost: costs.expected(of: request.hash), now: loop.now)
       settle()
     case .within(let lease): submit(request, within: lease)
     case .end(let lease, _): end(lease, with: request)

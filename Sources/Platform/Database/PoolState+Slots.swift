@@ -4,6 +4,7 @@ extension PoolState {
     let job: Job
     let number: UInt64
     let deadline: Time
+    var cost: Duration?
   }
 
   /// One connection, as the pool sees it.
@@ -12,6 +13,8 @@ extension PoolState {
     var isOpen = false
     /// Statements that share it.
     var load = 0
+    /// What they are expected to take together.
+    var expected = Duration.zero
     var isLeased = false
     /// Takes nothing until it is let go: a cancel is on its way to it.
     var isHeld = false
@@ -25,5 +28,21 @@ extension PoolState {
 
     var isResting: Bool { isOpen && load == 0 && !isLeased && !isHeld }
     var isShared: Bool { isOpen && !isLeased && !isHeld && !isRetiring }
+  }
+
+  /// Of the lines of short statements the longest that this one may join.
+  func shortLine(for cost: Duration?, isYounger: Bool, now: Time) -> Int? {
+    var best: Int?
+    for index in slots.indices where slots[index].isShared && slots[index].load > 0 && slots[index].load < depth {
+      guard !(slots[index].isKept && isYounger), mayJoin(index, cost: cost, now: now) else { continue }
+      if best.map({ slots[$0].expected < slots[index].expected }) ?? true { best = index }
+    }
+    return best
+  }
+
+  /// Whether the statements of a connection are a line of short ones, and another of this cost leaves it one.
+  func mayJoin(_ index: Int, cost: Duration?, now: Time) -> Bool {
+    guard let cost else { return false }
+    return slots[index].expected + cost <= line && slots[index].since + line >= now
   }
 }

@@ -1,8 +1,9 @@
 /// Who waits, who works and who rests in a pool: a value that takes events and says what to do. It does no I/O.
 ///
 /// Two kinds of jobs come. A *shared* one is a statement that may run behind others on one connection; an *exclusive* one
-/// wants a connection for itself. A shared job takes a connection at rest; else it lines up behind the fewest, and the pool
-/// grows. Nothing is put behind a statement that takes long: it waits for whichever connection is free first. An exclusive
+/// wants a connection for itself. A shared job that is known to be short joins a line of such, as long as all of it is
+/// expected to be done within a millisecond: many statements cross in one packet, and no other backend is woken. Else it
+/// takes a connection at rest, or lines up behind the fewest, and the pool grows. Nothing is put behind a statement that takes long: it waits for whichever connection is free first. An exclusive
 /// job takes a connection at rest; else the one with the fewest statements takes no more and is kept for it. Who came first
 /// goes first, of either kind, so neither can starve the other.
 ///
@@ -27,10 +28,12 @@ struct PoolState<Job: Identifiable> {
   let limits: PoolSettings
   private let backoff: Backoff
   private let waitersMax: Int
-  private let depth: Int
+  let depth: Int
   private let failuresUntilRefusal = 3
   /// A statement that has run for this long gets nobody behind it.
   private let patience = Duration.milliseconds(10)
+  /// How long a line of short statements may be expected to take, and its first may have run.
+  let line = Duration.milliseconds(1)
 
   /// Few: found by looking through them.
   private(set) var slots: ContiguousArray<Slot> = []
@@ -84,14 +87,15 @@ struct PoolState<Job: Identifiable> {
   // MARK: Jobs
 
   /// A job wants a connection.
-  mutating func submit(_ job: Job, _ demand: Demand = .exclusive, now: Time) {
+  /// - Parameter cost: what a shared one is expected to take; `nil`: nobody knows.
+  mutating func submit(_ job: Job, _ demand: Demand = .exclusive, cost: Duration? = nil, now: Time) {
     if isClosing { return actions.append(.fail(job, .closed)) }
     lastNumber += 1
     // Nobody waits: the common case, without the queue.
     if waitingCount == 0,
-      let index = demand == .shared ? sharedSlot(for: lastNumber, now: now) : restingSlot()
+      let index = demand == .shared ? sharedSlot(for: lastNumber, cost: cost, now: now) : restingSlot()
     {
-      start(job, demand, on: index, now: now)
+      start(job, demand, cost: cost, on: index, now: now)
       if wantsGrowth { open(now: now) }
       return
     }
@@ -99,7 +103,7 @@ struct PoolState<Job: Identifiable> {
       return actions.append(.fail(job, .connectionFailed))
     }
     guard waitingCount < waitersMax else { return actions.append(.fail(job, .poolExhausted)) }
-    let waiter = Waiter(job: job, number: lastNumber, deadline: now + limits.waitTimeout)
+    let waiter = Waiter(job: job, number: lastNumber, deadline: now + limits.waitTimeout, cost: cost)
     if demand == .shared { shared.append(waiter) } else { exclusive.append(waiter) }
     settle(now: now)
   }
@@ -165,6 +169,7 @@ struct PoolState<Job: Identifiable> {
   /// One of the statements that share the connection is done.
   mutating func finish(_ id: ConnectionID, now: Time) {
     guard let index = index(of: id) else { return }
+    slots[index].expected -= slots[index].expected / slots[index].load
     slots[index].load -= 1
     slots[index].since = now
     if slots[index].load == 0 {
@@ -279,8 +284,9 @@ struct PoolState<Job: Identifiable> {
   }
 
   /// Where a shared job that came as this number runs soonest.
-  private func sharedSlot(for number: UInt64, now: Time) -> Int? {
+  private func sharedSlot(for number: UInt64, cost: Duration?, now: Time) -> Int? {
     let isYounger = exclusive.first.map { $0.number < number } ?? false
+    if let joined = shortLine(for: cost, isYounger: isYounger, now: now) { return joined }
     var best: Int?
     for index in slots.indices where slots[index].isShared && slots[index].load < depth {
       if slots[index].isKept, isYounger { continue }
@@ -299,15 +305,17 @@ struct PoolState<Job: Identifiable> {
     return best
   }
 
-  private mutating func start(_ job: Job, _ demand: Demand, on index: Int, now: Time) {
+  private mutating func start(_ job: Job, _ demand: Demand, cost: Duration? = nil, on index: Int, now: Time) {
     switch demand {
     case .shared:
       if slots[index].load == 0 {
         slots[index].since = now
-      } else {
+        slots[index].expected = .zero
+      } else if !mayJoin(index, cost: cost, now: now) {
         wantsGrowth = slots.count < limits.connections
       }
       slots[index].load += 1
+      slots[index].expected += cost ?? .seconds(1)
     case .exclusive:
       slots[index].isLeased = true
       slots[index].isKept = false
@@ -329,10 +337,10 @@ struct PoolState<Job: Identifiable> {
       let nextExclusive = exclusive.first?.number ?? .max
       if nextExclusive < nextShared, let index = restingSlot(), let waiter = exclusive.popFirst() {
         start(waiter.job, .exclusive, on: index, now: now)
-      } else if let first = shared.first, let index = sharedSlot(for: first.number, now: now),
+      } else if let first = shared.first, let index = sharedSlot(for: first.number, cost: first.cost, now: now),
         let waiter = shared.popFirst()
       {
-        start(waiter.job, .shared, on: index, now: now)
+        start(waiter.job, .shared, cost: waiter.cost, on: index, now: now)
       } else {
         break
       }
