@@ -116,6 +116,38 @@ import Testing
     #expect(single.open.databases == ["main"])
   }
 
+  @Test("a database that is seen to answer is asked again at once; if its work still fails, the pause is a whole one")
+  func recovery() {
+    let sites = ["jeju", "busan", "daegu", "seoul", "ulsan"]
+    func fail(at second: Int) { for site in sites { ask(site, .failure, at: second) } }
+    breaker.recover("main", sites: sites)
+    fail(at: 0)
+    #expect(ask("busan", .success, at: 1) == 29)
+    breaker.recover("main", sites: sites)
+    fail(at: 2)
+    #expect(breaker.open.databases == ["main"])
+    breaker.recover("main", sites: sites)
+    #expect(ask("busan", .success, at: 3) == 29)
+    #expect(ask("busan", .success, at: 32) == nil)
+    fail(at: 40)
+    #expect(ask("jeju", .success, at: 41) == 29)
+    breaker.recover("main", sites: sites)
+    #expect(ask("jeju", .success, at: 41) == nil)
+    #expect(breaker.open.databases.isEmpty)
+  }
+
+  @Test("so is a site that was given up alone")
+  func recoveryOfOne() {
+    for _ in 0..<5 { ask("jeju", .failure) }
+    #expect(breaker.open.sites == ["jeju"])
+    breaker.recover("main", sites: ["jeju", "busan"])
+    for _ in 0..<5 { ask("jeju", .failure) }
+    breaker.recover("main", sites: ["jeju", "busan"])
+    #expect(ask("jeju", .success, at: 1) == 29)
+    #expect(ask("jeju", .success, at: 30) == nil)
+    #expect(breaker.open.sites.isEmpty)
+  }
+
   @Test("what needs no database says nothing about it: it neither closes a circuit nor counts as a success")
   func neutral() {
     for site in ["jeju", "busan", "jeju", "busan"] { ask(site, .failure) }

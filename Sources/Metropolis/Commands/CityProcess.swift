@@ -128,6 +128,12 @@ struct CityProcess {
       work += [
         { await city.freshness.run() }, { await city.limiter.run() },
         { await city.gateway.watchLoad(of: MultiThreadedEventLoopGroup.singleton) },
+        {
+          await city.gateway.watchDatabases { name in
+            guard let server = city.servers[name] else { return false }
+            return (try? await server.core.query("SELECT 1")) != nil
+          }
+        },
       ]
     }
     guard city.role.works else { return work }

@@ -118,6 +118,23 @@ public struct Gateway: HTTPResponder {
     await probe.run()
   }
 
+  /// Goes on looking whether databases that were given up answer again, until the task is cancelled, so that nobody is refused
+  /// for the rest of a pause when the reason has gone.
+  ///
+  /// - Parameter answers: asks the database of this name for something small.
+  public func watchDatabases(every interval: Duration = .seconds(1), answers: @Sendable (String) async -> Bool) async {
+    while (try? await Task.sleep(for: interval)) != nil {
+      let open = shared.breaker.open
+      guard !open.databases.isEmpty || !open.sites.isEmpty else { continue }
+      let directory = directory()
+      for database in directory.sites.keys {
+        let sites = directory.sites(of: database)
+        guard open.databases.contains(database) || sites.contains(where: open.sites.contains) else { continue }
+        if await answers(database) { shared.breaker.recover(database, sites: sites) }
+      }
+    }
+  }
+
   public var metrics: GatewayMetrics {
     let (level, inFlight) = shared.shedding.withLock { ($0.level, $0.inFlight) }
     let open = shared.breaker.open

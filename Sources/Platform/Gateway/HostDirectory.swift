@@ -51,5 +51,6 @@ public final class HostDirectory: Sendable {
   /// Matches the whole authority, in any case of letters.
   func destination(_ authority: String) -> Destination? { destinations[authority] ?? destinations[authority.lowercased()] }
   func moved(_ authority: String) -> Origin? { moved.isEmpty ? nil : moved[authority.lowercased()] }
+  func sites(of database: String) -> [String] { destinations.values.filter { $0.database == database }.map(\.site.id) }
   public func destination(site id: String) -> Destination? { destinations.values.first { $0.site.id == id } }
 }

@@ -2,7 +2,7 @@ import Kit
 import Synchronization
 
 /// Stops asking databases that don't answer (R54): five errors in a row, and for 30 s requests are refused at once; then one
-/// tries.
+/// tries. The pause ends early when the database is seen to answer (``recover(_:sites:)``).
 ///
 /// The database is what is given up, and with it every tenant on it, when the errors in a row are of more than one site, or of
 /// the only one it has. A single site whose errors stand beside others' successes is given up alone: one tenant that is down
@@ -41,6 +41,8 @@ final class CircuitBreaker: Sendable {
     var sites: [String: Circuit] = [:]
     /// The sites whose errors make up a database's errors in a row.
     var failing: [String: Set<String>] = [:]
+    /// Databases and sites whose pause ended early, and of which no request has succeeded since.
+    var recovered: Set<String> = []
   }
 
   private let settings: Settings
@@ -76,6 +78,7 @@ final class CircuitBreaker: Sendable {
           state.databases[pass.database] = nil
           state.failing[pass.database] = nil
         }
+        if !state.recovered.isEmpty { state.recovered.subtract([pass.database, "\(pass.database) \(pass.site)"]) }
         if !state.sites.isEmpty { state.sites[pass.site] = nil }
       case .failure:
         state.failing[pass.database, default: []].insert(pass.site)
@@ -88,6 +91,21 @@ final class CircuitBreaker: Sendable {
       case .none:
         if pass.triesDatabase { state.databases[pass.database]?.giveUpTrial() }
         if pass.triesSite { state.sites[pass.site]?.giveUpTrial() }
+      }
+    }
+  }
+
+  /// Somebody has seen a database answer: what was given up of it, and of its sites, is asked again. Once only until that has
+  /// succeeded: who answers the look and fails the work stays given up for a whole pause.
+  func recover(_ database: String, sites: some Sequence<String>) {
+    state.withLock { state in
+      if state.databases[database]?.isOpen == true, state.recovered.insert(database).inserted {
+        // Closed, and not forgotten: the success that forgives all is still to come.
+        state.databases[database] = Circuit()
+        state.failing[database] = nil
+      }
+      for site in sites where state.sites[site]?.isOpen == true {
+        if state.recovered.insert("\(database) \(site)").inserted { state.sites[site] = Circuit() }
       }
     }
   }
