@@ -27,18 +27,20 @@ import Web
       // Other tests keep the cores busy: of each kind the fastest of some says what the work itself takes.
       var replies: [String: Set<String>] = [:]
       var fastest: [String: Duration] = [:]
+      // Taken by turns with the attempts: the machine is as busy for the one as for the other.
+      var hash = Duration.seconds(60)
       for _ in 0..<4 {
         for email in ["mina@example.com", "nobody@example.com", "nobody"] {
           let (reply, time) = try await attempt(email)
           #expect(reply.status == 422)
           replies["text", default: []].insert(reply.text)
           fastest[email] = min(fastest[email] ?? time, time)
+          hash = min(hash, try await hashTime(city))
         }
       }
       #expect(replies["text"]?.count == 1)
       // All have paid for a hash; a look-up alone would take a hundredth of it.
       let (least, most) = (try #require(fastest.values.min()), try #require(fastest.values.max()))
-      let hash = try await fastestHash(city)
       #expect(least > most / 4 && least > hash / 2, "\(fastest), a hash \(hash)")
 
       func register(_ email: String) async throws -> Browser.Reply {

@@ -168,6 +168,8 @@ import Web
       }
       var texts: Set<String> = []
       var fastest: [String: Duration] = [:]
+      // Taken by turns with the attempts: the machine is as busy for the one as for the other.
+      var hash = Duration.seconds(60)
       for _ in 0..<4 {
         for name in ["sora.2017", "nobody.2017", "mina@example.com", "nobody@example.com", "???"] {
           var reply: Browser.Reply?
@@ -175,11 +177,12 @@ import Web
           #expect(reply?.status == 422)
           texts.insert(reply?.text ?? "")
           fastest[name] = min(fastest[name] ?? time, time)
+          hash = min(hash, try await hashTime(city))
         }
       }
       #expect(texts.count == 1)
       // All have paid for a hash; a look-up alone would take a hundredth of it.
-      #expect(try #require(fastest.values.min()) > (try await fastestHash(city)) / 2, "\(fastest)")
+      #expect(try #require(fastest.values.min()) > hash / 2, "\(fastest), a hash \(hash)")
       // And all have the same limit, whatever letters are large.
       for name in ["SORA.2017", "NOBODY.2017"] {
         #expect(try await attempt(name).status == 422)
