@@ -72,29 +72,14 @@ struct CityFleet: Sendable {
   }
 
   private func restore(from folder: String, event: @Sendable (FleetEvent) -> Void) async -> FleetReport {
-    let began = ContinuousClock.now
-    var report = FleetReport()
     let archive = TenantArchive(folder: folder, logger: fleet.logger)
-    for (member, database) in await members(living, inState: .archived) {
-      do {
-        guard let restored = try await archive.restore(member, in: database) else { continue }
-        let erased = try await erasures(since: restored.manifest.taken)
-        var remark = "\(member.id): restored from \(restored.manifest.file), \(restored.rows) rows"
-        if erased > 0 {
-          remark += "; \(erased) people were erased in the city since, and what they wrote is back: erase it again"
-        }
-        report.remarks.append(remark)
-        event(
-          FleetEvent(
-            event: .restored, tenant: member.id, database: database.name, schema: member.schema.name, reason: remark))
-      } catch {
-        let failure = FleetFailure(error)
-        report.note(member, .failed(failure))
-        event(FleetEvent(failure, of: member))
-      }
+    return await each(of: await members(living, inState: .archived), .restored, event: event) { member, database, _ in
+      guard let restored = try await archive.restore(member, in: database) else { return nil }
+      let erased = try await erasures(since: restored.manifest.taken)
+      let remark = "\(member.id): restored from \(restored.manifest.file), \(restored.rows) rows"
+      guard erased > 0 else { return remark }
+      return remark + "; \(erased) people were erased in the city since, and what they wrote is back: erase it again"
     }
-    report.elapsed = .now - began
-    return report
   }
 
   /// Puts the data of archived tenants into files, and drops their schemas. Nodes must have heard that they are closed.
@@ -103,22 +88,37 @@ struct CityFleet: Sendable {
   func archive(
     into folder: String, event: @escaping @Sendable (FleetEvent) -> Void = { _ in }
   ) async -> FleetReport {
-    let began = ContinuousClock.now
-    var report = FleetReport()
     let archive = TenantArchive(folder: folder, logger: fleet.logger)
     let closed = tenants.filter { archived.contains($0.id) }
     let done = Set(await members(closed, inState: .archived).map(\.member.id))
-    for member in closed where !done.contains(member.id) {
-      guard let database = fleet.databases[member.database] else { continue }
+    let left = closed.filter { !done.contains($0.id) }.compactMap { member in
+      fleet.databases[member.database].map { (member: member, database: $0) }
+    }
+    return await each(of: left, .archived, event: event) { member, database, report in
+      guard let manifest = try await archive.archive(member, in: database) else { return nil }
+      report.note(member, .archived(manifest.file))
+      let remark = "\(member.id): archived in \(folder)/\(manifest.file), \(manifest.bytes) bytes"
+      guard manifest.undelivered > 0 else { return remark }
+      return remark + "; \(manifest.undelivered) events wait in it for a restore"
+    }
+  }
+
+  /// Does something with the data of each, one after the other; one that fails stands in the report, and the others go on.
+  ///
+  /// - Parameter act: gives the remark on what was done; `nil`: there was nothing to do.
+  private func each(
+    of members: [(member: FleetMember, database: FleetDatabase)], _ kind: FleetEvent.Kind,
+    event: @Sendable (FleetEvent) -> Void,
+    _ act: (FleetMember, FleetDatabase, inout FleetReport) async throws -> String?
+  ) async -> FleetReport {
+    let began = ContinuousClock.now
+    var report = FleetReport()
+    for (member, database) in members {
       do {
-        guard let manifest = try await archive.archive(member, in: database) else { continue }
-        report.note(member, .archived(manifest.file))
-        var remark = "\(member.id): archived in \(folder)/\(manifest.file), \(manifest.bytes) bytes"
-        if manifest.undelivered > 0 { remark += "; \(manifest.undelivered) events wait in it for a restore" }
+        guard let remark = try await act(member, database, &report) else { continue }
         report.remarks.append(remark)
         event(
-          FleetEvent(
-            event: .archived, tenant: member.id, database: database.name, schema: member.schema.name, reason: remark))
+          FleetEvent(event: kind, tenant: member.id, database: database.name, schema: member.schema.name, reason: remark))
       } catch {
         let failure = FleetFailure(error)
         report.note(member, .failed(failure))
