@@ -2,6 +2,7 @@ import CPostgres
 
 extension Connection {
   func readAnswers() {
+    let since = headSince
     // While rows flow, or their end has not gone out, libpq would say again and again that it is ready for rows.
     while phase == .open, !segments.isEmpty, copy?.isFlowing != true, rowsEnd == nil, PQisBusy(handle) == 0 {
       if let next = PQgetResult(handle) { take(next) } else { didEndCommand() }
@@ -11,6 +12,10 @@ extension Connection {
       PQfreemem(notification)
     }
     if phase == .open, PQstatus(handle) != CONNECTION_OK { breakOff() }
+    if !answered.isEmpty {
+      owner?.connection(self, spent: (loop.now - since) / answered.count, onEachOf: answered)
+      answered.removeAll(keepingCapacity: true)
+    }
   }
 
   private func take(_ next: OpaquePointer) {
@@ -64,7 +69,7 @@ extension Connection {
     step = 0
     copy?.connection = nil
     copy = nil
-    segment.request?.serverTime = loop.now - headSince
+    if let request = segment.request { answered.append(request.hash) }
     headSince = loop.now
     if segment.begins {
       isBeginning = false

@@ -8,6 +8,9 @@ protocol ConnectionOwner: AnyObject {
   func connection(_ connection: Connection, didFailToOpen error: DatabaseError)
   /// The request has been answered, or taken back before it was sent.
   func connection(_ connection: Connection, didFinish request: Request, succeeded: Bool)
+  /// Answers that came together, by the hashes of their texts. What passed since the answer before is shared out among
+  /// them: which of them took it can't be known, as the network, or this thread's turn, may have held all back.
+  func connection(_ connection: Connection, spent time: Duration, onEachOf texts: ContiguousArray<Int>)
   /// Nothing else may run there until ``connectionDidSettle(_:)``.
   func connectionWillCancel(_ connection: Connection)
   /// A cancel has arrived, and what it was for has been answered.
@@ -69,6 +72,8 @@ final class Connection {
   var failure: DatabaseError?
   /// Since when the first segment is the first.
   var headSince: Time
+  /// The texts, by their hashes, that were answered in this turn.
+  var answered: ContiguousArray<Int> = []
   var statements = StatementCache()
   /// The rows of a COPY that is under way.
   var copy: CopySession?

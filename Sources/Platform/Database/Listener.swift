@@ -142,6 +142,8 @@ final class Listener: ConnectionOwner {
     look(channel)
   }
 
+  func connection(_ connection: Connection, spent time: Duration, onEachOf texts: ContiguousArray<Int>) {}
+
   func connectionWillCancel(_ connection: Connection) {}
 
   func connectionDidSettle(_ connection: Connection) {}

@@ -42,7 +42,6 @@ extension Pool: ConnectionOwner {
     case .autocommit:
       // Before another is given to it: a transaction that was left open would swallow that.
       if connection.segments.isEmpty, connection.isInTransaction { return discard(connection) }
-      if let time = request.serverTime { costs.note(time, of: request.hash) }
       state.finish(connection.id, now: loop.now)
     case .end(let lease, _):
       lease.phase = .lost
@@ -52,6 +51,10 @@ extension Pool: ConnectionOwner {
       state.release(connection.id, now: loop.now)
     }
     didChange()
+  }
+
+  func connection(_ connection: Connection, spent time: Duration, onEachOf texts: ContiguousArray<Int>) {
+    for text in texts { costs.note(time, of: text) }
   }
 
   private func discard(_ connection: Connection) {
@@ -114,7 +117,7 @@ extension Pool {
   var isCore: Bool { configuration.pool.isCore }
   var size: Int { state.size }
   var retiringCount: Int { state.retiringCount }
-  var restingSince: ContinuousClock.Instant? { state.restingSince }
+  var restingSince: ContinuousClock.Instant? { state.census.restingSince }
 
   func closeResting() {
     state.closeResting()

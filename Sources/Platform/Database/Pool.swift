@@ -288,16 +288,17 @@ final class Pool {
   }
 
   func publish() {
+    let census = state.census
     meter.status.size = state.size
-    meter.status.idle = state.idleCount
-    meter.status.leased = state.busyCount
+    meter.status.idle = census.idle
+    meter.status.leased = census.busy
     meter.status.waiting = state.waitingCount
-    meter.status.inFlight = state.sharedLoad
+    meter.status.inFlight = census.load
     configuration.status.publish(meter.status)
-    if state.idleCount > 0, let since = state.restingSince {
+    if let since = census.restingSince {
       loop.wake(id, at: since + configuration.pool.idleTimeout)
     }
-    if let budget = configuration.pool.budget, budget.hasWaiters, state.idleCount > 0 {
+    if let budget = configuration.pool.budget, budget.hasWaiters, census.idle > 0 {
       budget.schedule()
     }
   }

@@ -30,6 +30,32 @@ extension PoolState {
     var isShared: Bool { isOpen && !isLeased && !isHeld && !isRetiring }
   }
 
+  /// What the connections are doing.
+  struct Census {
+    var idle = 0
+    /// Running statements, or leased.
+    var busy = 0
+    /// Statements on connections that are shared.
+    var load = 0
+    /// Since when the connection that has rested longest has.
+    var restingSince: Time?
+  }
+
+  /// Taken in one pass: the status tells of it in every turn of the loop.
+  var census: Census {
+    var census = Census()
+    for index in slots.indices where slots[index].isOpen {
+      census.load += slots[index].load
+      if slots[index].isResting {
+        census.idle += 1
+        if census.restingSince.map({ slots[index].since < $0 }) ?? true { census.restingSince = slots[index].since }
+      } else {
+        census.busy += 1
+      }
+    }
+    return census
+  }
+
   /// Of the lines of short statements the longest that this one may join.
   func shortLine(for cost: Duration?, isYounger: Bool, now: Time) -> Int? {
     var best: Int?

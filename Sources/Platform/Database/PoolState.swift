@@ -2,10 +2,11 @@
 ///
 /// Two kinds of jobs come. A *shared* one is a statement that may run behind others on one connection; an *exclusive* one
 /// wants a connection for itself. A shared job that is known to be short joins a line of such, as long as all of it is
-/// expected to be done within a millisecond: many statements cross in one packet, and no other backend is woken. Else it
-/// takes a connection at rest, or lines up behind the fewest, and the pool grows. Nothing is put behind a statement that takes long: it waits for whichever connection is free first. An exclusive
-/// job takes a connection at rest; else the one with the fewest statements takes no more and is kept for it. Who came first
-/// goes first, of either kind, so neither can starve the other.
+/// expected to be done within two milliseconds: many statements cross in one packet, and no other backend is woken. Else it
+/// takes a connection at rest, or lines up behind the fewest, and the pool grows. Nothing is put behind a statement that
+/// takes long: it waits for whichever connection is free first. An exclusive job takes a connection at rest; else the one
+/// with the fewest statements takes no more and is kept for it. Who came first goes first, of either kind, so neither can
+/// starve the other.
 ///
 /// Connections are opened when somebody waits, up to the limit. After a failure the next attempt waits for a back-off.
 /// A short outage is ridden out in the queue; from the third failure in a row, with no connection left, waiting would be
@@ -33,7 +34,7 @@ struct PoolState<Job: Identifiable> {
   /// A statement that has run for this long gets nobody behind it.
   private let patience = Duration.milliseconds(10)
   /// How long a line of short statements may be expected to take, and its first may have run.
-  let line = Duration.milliseconds(1)
+  let line = Duration.milliseconds(2)
 
   /// Few: found by looking through them.
   private(set) var slots: ContiguousArray<Slot> = []
@@ -60,15 +61,9 @@ struct PoolState<Job: Identifiable> {
   }
 
   var size: Int { slots.count }
-  var idleCount: Int { slots.count { $0.isResting } }
-  var busyCount: Int { slots.count { $0.isOpen && !$0.isResting } }
-  var leasedCount: Int { slots.count { $0.isLeased } }
-  var sharedLoad: Int { slots.reduce(0) { $0 + $1.load } }
   var retiringCount: Int { slots.count { $0.isRetiring } }
   var waitingCount: Int { shared.count + exclusive.count }
   var isDrained: Bool { isClosing && slots.isEmpty }
-  /// Since when the connection that has rested longest has.
-  var restingSince: Time? { slots.lazy.filter(\.isResting).map(\.since).min() }
 
   /// What is to be done next.
   mutating func next() -> Action? { actions.popFirst() }
@@ -78,7 +73,7 @@ struct PoolState<Job: Identifiable> {
     var deadlines: [Time] = []
     if let waiter = shared.first { deadlines.append(waiter.deadline) }
     if let waiter = exclusive.first { deadlines.append(waiter.deadline) }
-    if let restingSince { deadlines.append(restingSince + limits.idleTimeout) }
+    if let restingSince = census.restingSince { deadlines.append(restingSince + limits.idleTimeout) }
     if let retryAt, retryAt > now, waitingCount > 0 { deadlines.append(retryAt) }
     if waitsForBudget { deadlines.append(now + .milliseconds(50)) }
     return deadlines.min()
@@ -216,7 +211,7 @@ struct PoolState<Job: Identifiable> {
   /// Ends what has waited or rested too long, and opens what is needed.
   mutating func tick(now: Time) {
     let kind: DatabaseError.Kind =
-      failures > 0 && busyCount == 0 ? .connectionFailed : .poolExhausted
+      failures > 0 && census.busy == 0 ? .connectionFailed : .poolExhausted
     while let waiter = shared.first, waiter.deadline <= now, let due = shared.popFirst() {
       actions.append(.fail(due.job, kind))
     }

@@ -44,8 +44,6 @@ final class Request: Identifiable, @unchecked Sendable {
   /// Where it waits to be sent, or runs.
   unowned(unsafe) var connection: Connection?
   var submittedAt: Time?
-  /// From when the server came to it until it was answered.
-  var serverTime: Duration?
   /// Given up before it came, or to be cancelled on the server when its turn is there.
   var isCancelled = false
   /// Its caller has been answered; what the server says is thrown away.
