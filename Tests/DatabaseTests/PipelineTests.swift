@@ -349,7 +349,7 @@ import Testing
     try await withDatabase { test in
       let database = test.connect(
         pool: PoolSettings(
-          connections: 1, waitTimeout: .seconds(30), statementTimeout: .milliseconds(300)))
+          connections: 1, waitTimeout: .seconds(30), statementTimeout: .seconds(1)))
       _ = try await database.query("SELECT 1")
       async let slow = failure { _ = try await database.query("SELECT pg_sleep(20)") }
       async let next = database.one("SELECT 2 AS x")

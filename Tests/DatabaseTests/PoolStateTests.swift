@@ -289,6 +289,20 @@ extension PoolState<Job>.Action {
     #expect(submit(5, at: 402) == ["open 5"])
   }
 
+  @Test mutating func `When another pool has reached the server, the back-off is over`() {
+    _ = submit(1, at: 0)
+    for (id, time) in [(1, 1), (2, 52), (3, 153)] as [(ConnectionID, Int)] {
+      _ = tick(at: time - 1)
+      _ = fail(id, at: time)
+    }
+    #expect(submit(2, at: 154) == ["fail 2 connectionFailed"])
+    pool.serverDidAnswer(now: at(155))
+    #expect(drain() == [])
+    #expect(submit(3, at: 155) == ["open 4"])
+    #expect(submit(4, at: 155) == ["open 5"])
+    #expect(open(4, at: 156) == ["run 3 on 4"])
+  }
+
   @Test mutating func `Attempts that fail together are one failure`() {
     _ = submit(1, at: 0)
     _ = submit(2, at: 0)

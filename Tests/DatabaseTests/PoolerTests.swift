@@ -96,7 +96,7 @@ struct PoolerTests {
   @Test func `A transaction's time-out is its own, and stays with it`() async throws {
     let pool = PoolSettings(
       connections: 8, waitTimeout: .seconds(20), connectTimeout: .seconds(20),
-      statementTimeout: .milliseconds(300))
+      statementTimeout: .seconds(1))
     try await withBouncer(pool) { test, database, _ in
       let outcome = await ending {
         try await database.transaction { transaction in

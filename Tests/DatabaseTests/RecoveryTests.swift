@@ -78,11 +78,15 @@ import Testing
     let start = ContinuousClock.now
     #expect(await failure { _ = try await database.query("SELECT 1") }?.kind == .connectionFailed)
     #expect(ContinuousClock.now - start < .seconds(1))
-    let again = ContinuousClock.now
-    let error = await failure { _ = try await database.query("SELECT 1") }
-    #expect(error?.kind == .connectionFailed && error?.isUnavailable == true)
-    #expect(ContinuousClock.now - again < .milliseconds(50))
-    #expect(error.map { "\($0)".contains("/nonexistent") } == true)
+    var times: [Duration] = []
+    for _ in 1...20 {
+      let again = ContinuousClock.now
+      let error = await failure { _ = try await database.query("SELECT 1") }
+      times.append(ContinuousClock.now - again)
+      #expect(error?.kind == .connectionFailed && error?.isUnavailable == true)
+      #expect(error.map { "\($0)".contains("/nonexistent") } == true)
+    }
+    #expect(times.sorted()[10] < .milliseconds(50))
     await database.close()
   }
 

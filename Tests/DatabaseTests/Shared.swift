@@ -8,7 +8,7 @@ final class Shared<Value: Sendable>: Sendable {
 }
 
 /// Whether the condition comes about in time. A pool publishes its status after it has answered.
-func eventually(within limit: Duration = .seconds(2), _ condition: () async throws -> Bool) async rethrows -> Bool {
+func eventually(within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async rethrows -> Bool {
   let deadline = ContinuousClock.now + limit
   while ContinuousClock.now < deadline {
     if try await condition() { return true }

@@ -95,7 +95,9 @@ class Caller:
 
 def newcomer(world: World, notebook: Notebook, name: str, *hosts: str) -> Caller:
     """Registers somebody and signs her in; begins again with another address when a kill comes between."""
-    for _ in range(20):
+    begin = time.monotonic()
+    last: Exception | None = None
+    while time.monotonic() - begin < PATIENCE:
         client = api_client()
         try:
             world.wait(PATIENCE)
@@ -108,7 +110,8 @@ def newcomer(world: World, notebook: Notebook, name: str, *hosts: str) -> Caller
             notebook.troubles[f"registration begun again: {type(failure).__name__}"] += 1
             client.close()
             last = failure
-    raise AssertionError(f"nobody could register in twenty tries; at last: {last}")
+            time.sleep(0.1)
+    raise AssertionError(f"nobody could register within {PATIENCE:.0f} s; at last: {last}")
 
 
 class Worker(threading.Thread):

@@ -116,36 +116,53 @@ import Testing
     #expect(single.open.databases == ["main"])
   }
 
-  @Test("a database that is seen to answer is asked again at once; if its work still fails, the pause is a whole one")
+  @Test("a database that is seen to answer is asked again at once; if its work still fails, after a second, two, four")
   func recovery() {
     let sites = ["jeju", "busan", "daegu", "seoul", "ulsan"]
     func fail(at second: Int) { for site in sites { ask(site, .failure, at: second) } }
-    breaker.recover("main", sites: sites)
+    func recover(at second: Int) { breaker.recover("main", sites: sites, now: start + .seconds(second)) }
+    recover(at: 0)
     fail(at: 0)
     #expect(ask("busan", .success, at: 1) == 29)
-    breaker.recover("main", sites: sites)
-    fail(at: 2)
+    recover(at: 1)
+    fail(at: 1)
+    recover(at: 1)
     #expect(breaker.open.databases == ["main"])
-    breaker.recover("main", sites: sites)
+    recover(at: 2)
+    #expect(breaker.open.databases.isEmpty)
+    fail(at: 2)
+    recover(at: 3)
     #expect(ask("busan", .success, at: 3) == 29)
-    #expect(ask("busan", .success, at: 32) == nil)
+    recover(at: 4)
+    fail(at: 4)
+    recover(at: 7)
+    #expect(ask("busan", .success, at: 7) == 27)
+    recover(at: 8)
+    #expect(ask("busan", .success, at: 8) == nil)
+    // A success forgives: the next time it is asked again at once.
     fail(at: 40)
     #expect(ask("jeju", .success, at: 41) == 29)
-    breaker.recover("main", sites: sites)
+    recover(at: 41)
     #expect(ask("jeju", .success, at: 41) == nil)
     #expect(breaker.open.databases.isEmpty)
   }
 
-  @Test("so is a site that was given up alone")
+  @Test("so is a site that was given up alone, and never later than after a whole pause")
   func recoveryOfOne() {
-    for _ in 0..<5 { ask("jeju", .failure) }
-    #expect(breaker.open.sites == ["jeju"])
-    breaker.recover("main", sites: ["jeju", "busan"])
-    for _ in 0..<5 { ask("jeju", .failure) }
-    breaker.recover("main", sites: ["jeju", "busan"])
-    #expect(ask("jeju", .success, at: 1) == 29)
-    #expect(ask("jeju", .success, at: 30) == nil)
-    #expect(breaker.open.sites.isEmpty)
+    func recover(at second: Int) { breaker.recover("main", sites: ["jeju", "busan"], now: start + .seconds(second)) }
+    var second = 0
+    for pause in [1, 2, 4, 8, 16, 30, 30] {
+      for _ in 0..<5 { ask("jeju", .failure, at: second) }
+      #expect(breaker.open.sites == ["jeju"])
+      recover(at: second)
+      #expect(breaker.open.sites.isEmpty == (second == 0), "at \(second) s")
+      for _ in 0..<5 { ask("jeju", .failure, at: second) }
+      recover(at: second + pause - 1)
+      #expect(breaker.open.sites == ["jeju"])
+      second += pause
+      recover(at: second)
+      #expect(breaker.open.sites.isEmpty)
+    }
   }
 
   @Test("what needs no database says nothing about it: it neither closes a circuit nor counts as a success")

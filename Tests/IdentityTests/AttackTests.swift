@@ -24,12 +24,17 @@ import Web
         }
         return (reply!, time)
       }
-      // Other tests keep the cores busy: of each kind the fastest of some says what the work itself takes.
+      // Other tests keep the cores busy: of each kind the fastest of some says what the work itself takes. More of them are
+      // taken while these are too far apart: what is quick because it does less stays so.
       var replies: [String: Set<String>] = [:]
       var fastest: [String: Duration] = [:]
       // Taken by turns with the attempts: the machine is as busy for the one as for the other.
       var hash = Duration.seconds(60)
-      for _ in 0..<4 {
+      func isEven() -> Bool {
+        guard let least = fastest.values.min(), let most = fastest.values.max() else { return false }
+        return least > most / 4 && least > hash / 2
+      }
+      for round in 0..<16 where round < 4 || !isEven() {
         for email in ["mina@example.com", "nobody@example.com", "nobody"] {
           let (reply, time) = try await attempt(email)
           #expect(reply.status == 422)
@@ -40,8 +45,7 @@ import Web
       }
       #expect(replies["text"]?.count == 1)
       // All have paid for a hash; a look-up alone would take a hundredth of it.
-      let (least, most) = (try #require(fastest.values.min()), try #require(fastest.values.max()))
-      #expect(least > most / 4 && least > hash / 2, "\(fastest), a hash \(hash)")
+      #expect(isEven(), "\(fastest), a hash \(hash)")
 
       func register(_ email: String) async throws -> Browser.Reply {
         let browser = Browser(city)

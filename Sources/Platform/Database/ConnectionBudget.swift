@@ -81,6 +81,11 @@ public final class ConnectionBudget: @unchecked Sendable {
     schedule()
   }
 
+  /// A pool has reached the server again: the others need not find that out each by itself, seconds later.
+  func serverDidAnswer(_ pool: Pool) {
+    for other in members.values where other !== pool { other.serverDidAnswer() }
+  }
+
   /// At the end of this turn ``serve(now:)`` is called.
   func schedule() {
     guard !isScheduled, let loop else { return }

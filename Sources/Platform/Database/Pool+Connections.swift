@@ -6,6 +6,7 @@ extension Pool: ConnectionOwner {
     if failure != nil {
       configuration.logger.info(
         "database reached again", metadata: ["database": "\(configuration.name)"])
+      configuration.pool.budget?.serverDidAnswer(self)
     }
     failure = nil
     configuration.pool.didConnect?(connection.backend)
@@ -128,6 +129,11 @@ extension Pool {
 
   func budgetDidFree() {
     state.budgetDidFree(now: loop.now)
+    didChange()
+  }
+
+  func serverDidAnswer() {
+    state.serverDidAnswer(now: loop.now)
     didChange()
   }
 }

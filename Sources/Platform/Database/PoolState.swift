@@ -149,6 +149,14 @@ struct PoolState<Job: Identifiable> {
     }
   }
 
+  /// Another pool has reached the server: this one need not wait for its next attempt.
+  mutating func serverDidAnswer(now: Time) {
+    guard failures > 0 else { return }
+    failures = 0
+    retryAt = nil
+    settle(now: now)
+  }
+
   /// The budget has no connection for this pool now.
   mutating func didNotOpen(_ id: ConnectionID, now: Time) {
     forget(id)

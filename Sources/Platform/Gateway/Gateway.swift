@@ -130,7 +130,7 @@ public struct Gateway: HTTPResponder {
       for database in directory.sites.keys {
         let sites = directory.sites(of: database)
         guard open.databases.contains(database) || sites.contains(where: open.sites.contains) else { continue }
-        if await answers(database) { shared.breaker.recover(database, sites: sites) }
+        if await answers(database) { shared.breaker.recover(database, sites: sites, now: clock.now()) }
       }
     }
   }

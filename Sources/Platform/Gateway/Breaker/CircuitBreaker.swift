@@ -2,7 +2,7 @@ import Kit
 import Synchronization
 
 /// Stops asking databases that don't answer (R54): five errors in a row, and for 30 s requests are refused at once; then one
-/// tries. The pause ends early when the database is seen to answer (``recover(_:sites:)``).
+/// tries. The pause ends early when the database is seen to answer (``recover(_:sites:now:)``).
 ///
 /// The database is what is given up, and with it every tenant on it, when the errors in a row are of more than one site, or of
 /// the only one it has. A single site whose errors stand beside others' successes is given up alone: one tenant that is down
@@ -42,7 +42,23 @@ final class CircuitBreaker: Sendable {
     /// The sites whose errors make up a database's errors in a row.
     var failing: [String: Set<String>] = [:]
     /// Databases and sites whose pause ended early, and of which no request has succeeded since.
-    var recovered: Set<String> = []
+    var recovered: [String: Recovery] = [:]
+  }
+
+  /// That a pause ended early. The work failed again if there is to be another time, which waits twice as long.
+  private struct Recovery {
+    private var pause = Duration.seconds(1)
+    private var next: Instant
+
+    init(now: Instant) { next = now + pause }
+
+    /// Whether it may end early again.
+    mutating func isDue(now: Instant, longest: Duration) -> Bool {
+      guard next <= now else { return false }
+      pause = min(pause * 2, longest)
+      next = now + pause
+      return true
+    }
   }
 
   private let settings: Settings
@@ -78,7 +94,10 @@ final class CircuitBreaker: Sendable {
           state.databases[pass.database] = nil
           state.failing[pass.database] = nil
         }
-        if !state.recovered.isEmpty { state.recovered.subtract([pass.database, "\(pass.database) \(pass.site)"]) }
+        if !state.recovered.isEmpty {
+          state.recovered[pass.database] = nil
+          state.recovered["\(pass.database) \(pass.site)"] = nil
+        }
         if !state.sites.isEmpty { state.sites[pass.site] = nil }
       case .failure:
         state.failing[pass.database, default: []].insert(pass.site)
@@ -95,19 +114,25 @@ final class CircuitBreaker: Sendable {
     }
   }
 
-  /// Somebody has seen a database answer: what was given up of it, and of its sites, is asked again. Once only until that has
-  /// succeeded: who answers the look and fails the work stays given up for a whole pause.
-  func recover(_ database: String, sites: some Sequence<String>) {
+  /// Somebody has seen a database answer: what was given up of it, and of its sites, is asked again. Who answers the look and
+  /// fails the work is asked after a second, two, four, … until a request has succeeded, and after a whole pause at last.
+  func recover(_ database: String, sites: some Sequence<String>, now: Instant) {
     state.withLock { state in
-      if state.databases[database]?.isOpen == true, state.recovered.insert(database).inserted {
+      if state.databases[database]?.isOpen == true, mayRecover(database, &state, now: now) {
         // Closed, and not forgotten: the success that forgives all is still to come.
         state.databases[database] = Circuit()
         state.failing[database] = nil
       }
       for site in sites where state.sites[site]?.isOpen == true {
-        if state.recovered.insert("\(database) \(site)").inserted { state.sites[site] = Circuit() }
+        if mayRecover("\(database) \(site)", &state, now: now) { state.sites[site] = Circuit() }
       }
     }
+  }
+
+  private func mayRecover(_ name: String, _ state: inout State, now: Instant) -> Bool {
+    if let isDue = state.recovered[name]?.isDue(now: now, longest: settings.circuit.pause) { return isDue }
+    state.recovered[name] = Recovery(now: now)
+    return true
   }
 
   /// What is given up now, by name.
