@@ -60,6 +60,15 @@ class Cluster:
         self.start()
         self.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
 
+    def replicate(self, primary: Cluster) -> None:
+        """Becomes a streaming replica of another, with its roles and passwords."""
+        self.password = primary.password
+        source = f"host=127.0.0.1 port={primary.port} user={USER} password={primary.password}"
+        self.run("pg_basebackup", "-D", self.home, "-R", "-X", "stream", "-c", "fast", "-d", source)
+        with (self.home / "postgresql.conf").open("a") as file:
+            file.write(f"port = {self.port}\n")
+        self.start()
+
     def start(self) -> None:
         self.run("pg_ctl", "-D", self.home, "-l", self.home / "server.log", "-w", "-t", "60", "start")
 
