@@ -65,6 +65,65 @@ import Testing
     }
   }
 
+  @Test(arguments: LineProxy.Direction.allCases)
+  func `A COPY that the line holds up is given up, after the statement time-out and its grace`(
+    direction: LineProxy.Direction
+  ) async throws {
+    try await withDatabase { test in
+      try await test.database.execute("CREATE TABLE t (key bigint, part bigint)")
+      // Of a COPY in: its statement, the rows, their end. Of a COPY out: from the first row to the end.
+      let faults = (1...3).map { Fault(.stall, .before, $0, direction) }
+      try await withThrowingTaskGroup { group in
+        for fault in faults {
+          group.addTask {
+            let proxy = try LineProxy(to: test.settings)
+            defer { proxy.close() }
+            let database = connect(
+              test, proxy,
+              PoolSettings(
+                connections: 1, waitTimeout: .seconds(20), connectTimeout: .seconds(20), statementTimeout: .milliseconds(500)))
+            #expect(await eventually { (try? await CutCopyTests.warmUp(database)) != nil })
+            proxy.arm(fault)
+            let outcome = await ending {
+              if direction == .toServer {
+                _ = try await database.copy(into: "COPY t FROM STDIN", from: CutCopyTests.chunks(1))
+              } else {
+                for try await _ in database.copy(from: "COPY (SELECT generate_series(1, 6)) TO STDOUT") {}
+              }
+            }
+            #expect(outcome.kind == .timeout && proxy.hasFired, "\(fault): \(outcome)")
+            #expect(await eventually { (try? await CutCopyTests.warmUp(database)) != nil })
+            #expect(await isAtRest(database, connections: 1))
+            await database.close()
+          }
+        }
+        try await group.waitForAll()
+      }
+    }
+  }
+
+  @Test func `A caller who takes his time is not given up`() async throws {
+    try await withDatabase { test in
+      try await test.database.execute("CREATE TABLE t (key bigint)")
+      let database = test.connect(pool: PoolSettings(connections: 1, statementTimeout: .milliseconds(500)))
+      // The server's own time-out is out of the way: it would count the caller's pauses.
+      try await database.transaction { transaction in
+        try await transaction.execute("SET LOCAL statement_timeout = 0")
+        let slow = AsyncStream<[UInt8]> { continuation in
+          Task {
+            continuation.yield(Array("1\n".utf8))
+            try? await Task.sleep(for: .seconds(6))
+            continuation.yield(Array("2\n".utf8))
+            continuation.finish()
+          }
+        }
+        try await transaction.copy(into: "COPY t FROM STDIN", from: slow)
+      }
+      let count: Int? = try await test.database.one("SELECT count(*) AS n FROM t")?.get("n")
+      #expect(count == 2)
+    }
+  }
+
   @Test func `A COPY on a stalled line ends when its caller gives up`() async throws {
     try await withDatabase { test in
       try await test.database.execute("CREATE TABLE t (key bigint, part bigint)")

@@ -210,6 +210,7 @@ extension Connection {
 
   /// Reads unless a COPY's consumer is behind; writes when something is left to write.
   func watchForReading() {
+    if copy != nil { copyMovedAt = loop.now }
     let reading = copy?.isPaused == true ? 0 : EPOLLIN.rawValue
     watch(reading | (isBlocked ? EPOLLOUT.rawValue : 0))
   }

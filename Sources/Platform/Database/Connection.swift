@@ -80,6 +80,8 @@ final class Connection {
   /// Rows on their way past libpq: the rest that the socket did not take, and behind it their end.
   var rowBytes: [UInt8] = []
   var rowsEnd: String??
+  /// When a COPY last moved on: the socket had or took bytes, or its caller did.
+  var copyMovedAt: Time
   /// Bytes of a server's message that are not read yet and nobody wants.
   var noticeRest = 0
 
@@ -108,6 +110,7 @@ final class Connection {
     self.meter = meter
     self.configuration = configuration
     headSince = loop.now
+    copyMovedAt = loop.now
     PQsetNoticeProcessor(handle, { _, _ in }, nil)
     token = loop.register(self)
     deadline = loop.now + configuration.pool.connectTimeout
@@ -162,6 +165,7 @@ final class Connection {
     case .opening: return continueOpening()
     case .open: break
     }
+    copyMovedAt = loop.now
     if events & ~EPOLLOUT.rawValue != 0 {
       listenWhileSending()
       guard phase == .open else { return }
@@ -178,6 +182,11 @@ final class Connection {
   /// Ends what has taken too long.
   func tick() {
     guard let due = deadline, due <= loop.now else { return }
+    if copy != nil {
+      // It may have moved on since.
+      updateDeadline()
+      guard let due = deadline, due <= loop.now else { return }
+    }
     switch phase {
     case .closed: return
     case .opening:
@@ -255,9 +264,20 @@ final class Connection {
     if let head = segments.first, !head.isSimple, limit > .zero {
       let end = headSince + limit + Connection.grace
       due = due.map { min($0, end) } ?? end
+    } else if let end = copyDeadline {
+      due = due.map { min($0, end) } ?? end
     }
     deadline = due
     if let due { loop.wake(configuration.id, at: due) }
+  }
+
+  /// When a COPY that doesn't move is given up: it takes as long as it takes, but the server, or the line, has done nothing for
+  /// too long. While the caller is behind nobody is to blame, and the deadline is only when to look again.
+  private var copyDeadline: Time? {
+    let limit = configuration.pool.statementTimeout
+    guard let copy, limit > .zero else { return nil }
+    let waitsForCaller = copy.isFlowing && (copy.isSending ? !isBlocked : copy.isPaused)
+    return (waitsForCaller ? loop.now : copyMovedAt) + limit + Connection.grace
   }
 
   func watch(_ interest: UInt32) {
