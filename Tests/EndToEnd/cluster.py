@@ -124,7 +124,10 @@ class MailSink:
                     if verb == b"DATA":
                         self.wfile.write(b"354 go on\r\n")
                         lines = []
-                        while (part := self.rfile.readline(2_000)) not in (b".\r\n", b""):
+                        while (part := self.rfile.readline(2_000)) != b".\r\n":
+                            # Cut off: nothing was accepted, and who sent it sends it again (RFC 5321 §4.1.1.4).
+                            if not part:
+                                return
                             lines.append(part.removeprefix(b".") if part.startswith(b"..") else part)
                         sink.mails.append((recipient, b"".join(lines)))
                     self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
