@@ -103,8 +103,8 @@ extension BillingService {
     }
     if let period = subscription.period {
       model["until"] = visit.format.date(period.end)
-      // What is unpaid is tried again when the next retry is due.
-      let due = subscription.status == .pastDue ? subscription.retryOn : period.end
+      // What is unpaid is charged again on the day of the next retry; after the last there is none.
+      let due = subscription.status == .pastDue && !subscription.cancels ? subscription.retryOn : period.end
       if let due { model["due"] = visit.format.date(due) }
       model["period"] = "\(visit.format.date(period.start)) – \(visit.format.date(period.lastDay))"
     }

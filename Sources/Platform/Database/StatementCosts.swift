@@ -4,7 +4,7 @@
 struct StatementCosts {
   /// Texts that are known; beyond this all are forgotten.
   private static let most = 1_024
-  /// Longer than a pause: believed at once.
+  /// Longer than most pauses: one such doubles what is known.
   private static let long = Duration.milliseconds(10)
   private static let least = Duration.microseconds(1)
 
