@@ -61,11 +61,12 @@ struct TestGateway {
   }
 
   /// The same hosts with other routes.
-  func directory(of endpoints: [Endpoint<Owner>]) throws -> HostDirectory {
-    try TestGateway.directory(TestGateway.router(endpoints))
+  /// - Parameter databases: by site; `main` for the others.
+  func directory(of endpoints: [Endpoint<Owner>], databases: [String: String] = [:]) throws -> HostDirectory {
+    try TestGateway.directory(TestGateway.router(endpoints), databases: databases)
   }
 
-  private static func directory(_ router: SiteRouter) throws -> HostDirectory {
+  private static func directory(_ router: SiteRouter, databases: [String: String] = [:]) throws -> HostDirectory {
     let seoul = try #require(TimeZone(identifier: "Asia/Seoul"))
     func site(_ id: String, _ origin: Origin) -> Site {
       Site(
@@ -77,7 +78,9 @@ struct TestGateway {
     let busan = site("busan", Origin(scheme: "https", host: "busan.example"))
     return HostDirectory(
       cities: CityMap(city: city, issuer: site("id", city.origin), tenants: [jeju, busan], isDevelopment: true),
-      destinations: [city, jeju, busan].map { Destination(site: $0, router: router, owner: Owner(name: $0.id)) },
+      destinations: [city, jeju, busan].map {
+        Destination(site: $0, router: router, owner: Owner(name: $0.id), database: databases[$0.id] ?? "main")
+      },
       fallback: Destination(site: city, router: router, owner: Owner(name: "city")))
   }
 

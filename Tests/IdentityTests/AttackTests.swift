@@ -13,39 +13,11 @@ import Web
 /// What must fail.
 @Suite struct AttackTests {
   @Test func answersDontTellWhetherAnAccountExists() async throws {
-    try await withCity { city in
+    try await withCity(attempts: AttemptLimits(perAccount: 20, perNetwork: 1_000)) { city in
       try await city.account()
-      func attempt(_ email: String) async throws -> (reply: Browser.Reply, time: Duration) {
-        let browser = Browser(city)
-        var reply: Browser.Reply?
-        let time = try await ContinuousClock().measure {
-          reply = try await browser.send(
-            .post, "\(city.issuer)/signin", json: ["email": .string(email), "password": "wrong wrong wrong"])
-        }
-        return (reply!, time)
-      }
-      // Other tests keep the cores busy: of each kind the fastest of some says what the work itself takes. More of them are
-      // taken while these are too far apart: what is quick because it does less stays so.
-      var replies: [String: Set<String>] = [:]
-      var fastest: [String: Duration] = [:]
-      // Taken by turns with the attempts: the machine is as busy for the one as for the other.
-      var hash = Duration.seconds(60)
-      func isEven() -> Bool {
-        guard let least = fastest.values.min(), let most = fastest.values.max() else { return false }
-        return least > most / 4 && least > hash / 2
-      }
-      for round in 0..<16 where round < 4 || !isEven() {
-        for email in ["mina@example.com", "nobody@example.com", "nobody"] {
-          let (reply, time) = try await attempt(email)
-          #expect(reply.status == 422)
-          replies["text", default: []].insert(reply.text)
-          fastest[email] = min(fastest[email] ?? time, time)
-          hash = min(hash, try await hashTime(city))
-        }
-      }
-      #expect(replies["text"]?.count == 1)
-      // All have paid for a hash; a look-up alone would take a hundredth of it.
-      #expect(isEven(), "\(fastest), a hash \(hash)")
+      let times = try await SignInTimes(city, names: ["mina@example.com", "nobody@example.com", "nobody"], most: 16)
+      #expect(times.texts.count == 1)
+      #expect(times.areEven, "\(times)")
 
       func register(_ email: String) async throws -> Browser.Reply {
         let browser = Browser(city)

@@ -48,13 +48,6 @@ struct TestCity: Sendable {
   }
 }
 
-/// What checking a password takes by itself, on a machine as busy as it is now.
-func hashTime(_ city: TestCity) async throws -> Duration {
-  try await ContinuousClock().measure {
-    _ = try await city.identity.hasher.verify("wrong wrong wrong", against: PasswordHasher.decoy)
-  }
-}
-
 func withCity(attempts: AttemptLimits = AttemptLimits(), _ body: (TestCity) async throws -> Void) async throws {
   try await withDatabase { test in
     let database = try await test.makeSchema(TestCity.identitySchema, migrations: try IdentityService.migrations)

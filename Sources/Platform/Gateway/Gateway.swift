@@ -119,19 +119,29 @@ public struct Gateway: HTTPResponder {
   }
 
   /// Goes on looking whether databases that were given up answer again, until the task is cancelled, so that nobody is refused
-  /// for the rest of a pause when the reason has gone.
+  /// for the rest of a pause when the reason has gone. One that keeps a look waiting holds up no look at another.
   ///
   /// - Parameter answers: asks the database of this name for something small.
-  public func watchDatabases(every interval: Duration = .seconds(1), answers: @Sendable (String) async -> Bool) async {
-    while (try? await Task.sleep(for: interval)) != nil {
-      let open = shared.breaker.open
-      guard !open.databases.isEmpty || !open.sites.isEmpty else { continue }
-      let directory = directory()
-      for database in directory.sites.keys {
-        let sites = directory.sites(of: database)
-        guard open.databases.contains(database) || sites.contains(where: open.sites.contains) else { continue }
-        if await answers(database) { shared.breaker.recover(database, sites: sites, now: clock.now()) }
+  public func watchDatabases(
+    every interval: Duration = .seconds(1), answers: @escaping @Sendable (String) async -> Bool
+  ) async {
+    await withDiscardingTaskGroup { group in
+      while (try? await Task.sleep(for: interval)) != nil {
+        let open = shared.breaker.open
+        guard !open.databases.isEmpty || !open.sites.isEmpty else { continue }
+        let directory = directory()
+        for database in directory.sites.keys {
+          let sites = directory.sites(of: database)
+          guard open.databases.contains(database) || sites.contains(where: open.sites.contains),
+            shared.looks.withLock({ $0.insert(database).inserted })
+          else { continue }
+          group.addTask {
+            if await answers(database) { shared.breaker.recover(database, sites: sites, now: clock.now()) }
+            _ = shared.looks.withLock { $0.remove(database) }
+          }
+        }
       }
+      group.cancelAll()
     }
   }
 
@@ -203,6 +213,8 @@ final class GatewayState: Sendable {
   let cache: ResponseCache
   let limiter: SharedRateLimiter?
   let breaker: CircuitBreaker
+  /// Databases that are being looked at.
+  let looks = Mutex<Set<String>>([])
   let watch: DeadlineWatch
   let ids = RequestIDs()
   let counters = GatewayCounters()

@@ -51,6 +51,7 @@ public final class HostDirectory: Sendable {
   /// Matches the whole authority, in any case of letters.
   func destination(_ authority: String) -> Destination? { destinations[authority] ?? destinations[authority.lowercased()] }
   func moved(_ authority: String) -> Origin? { moved.isEmpty ? nil : moved[authority.lowercased()] }
+  /// The ids of the sites a database has; looks through all, so not for each request.
   func sites(of database: String) -> [String] { destinations.values.filter { $0.database == database }.map(\.site.id) }
   public func destination(site id: String) -> Destination? { destinations.values.first { $0.site.id == id } }
 }
