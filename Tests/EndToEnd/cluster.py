@@ -30,8 +30,8 @@ def binaries() -> Path:
 class Cluster:
     """A PostgreSQL on 127.0.0.1 that outlives the nodes, as a database on a machine of its own does."""
 
-    def __init__(self, home: Path, port: int, connections: int = 100) -> None:
-        self.home, self.port, self.connections = home / "cluster", port, connections
+    def __init__(self, home: Path, port: int, connections: int = 100, name: str = "cluster") -> None:
+        self.home, self.port, self.connections = home / name, port, connections
         self.password = secrets.token_urlsafe(18)
         self.kills = 0
         # PostgreSQL refuses root.
@@ -41,14 +41,18 @@ class Cluster:
     def url(self) -> str:
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
+    def own(self, path: Path) -> None:
+        """Gives it to the server's user."""
+        if self.user:
+            account = pwd.getpwnam(self.user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+
     def create(self) -> None:
         self.home.mkdir(mode=0o700)
         secret = self.home.with_suffix(".password")
         secret.write_text(self.password)
-        if self.user:
-            account = pwd.getpwnam(self.user)
-            for path in (self.home, secret):
-                os.chown(path, account.pw_uid, account.pw_gid)
+        for path in (self.home, secret):
+            self.own(path)
         self.run("initdb", "-D", self.home, "-U", USER, f"--pwfile={secret}", "--auth=scram-sha-256", "-E", "UTF8",
                  "--locale=C.UTF-8", "--no-instructions")
         settings = {
@@ -63,6 +67,8 @@ class Cluster:
     def replicate(self, primary: Cluster) -> None:
         """Becomes a streaming replica of another, with its roles and passwords."""
         self.password = primary.password
+        self.home.mkdir(mode=0o700)
+        self.own(self.home)
         source = f"host=127.0.0.1 port={primary.port} user={USER} password={primary.password}"
         self.run("pg_basebackup", "-D", self.home, "-R", "-X", "stream", "-c", "fast", "-d", source)
         with (self.home / "postgresql.conf").open("a") as file:

@@ -17,7 +17,7 @@ import httpx
 
 from city import ROOT, City, api_client, environment, eventually, with_wide_limits
 from cluster import Cluster, MailSink
-from soak import PROGRAM, Server, quiet_port
+from soak import PROGRAM, Server, quiet_ports
 
 LOGS = ROOT / ".build/test-logs/nodes"
 SERVING, WORKING = 3, 2
@@ -57,10 +57,7 @@ class Nodes:
         self.home.chmod(0o755)
         self.logs = LOGS / self.home.name
         self.logs.mkdir(parents=True)
-        ports: set[int] = set()
-        while len(ports) < 2 + SERVING:
-            ports.add(quiet_port())
-        public, database, *listening = sorted(ports)
+        public, database, *listening = quiet_ports(2 + SERVING)
         self.cluster, self.mails = Cluster(self.home, database), MailSink()
         self.city = City(port=public, data=self.home / "data")
         self.config = self.home / "tenants.yaml"

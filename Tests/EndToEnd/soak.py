@@ -39,6 +39,14 @@ def quiet_port() -> int:
     raise AssertionError("no free port between 20000 and 32000")
 
 
+def quiet_ports(count: int) -> list[int]:
+    """So many of them, each another."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        ports.add(quiet_port())
+    return sorted(ports)
+
+
 class Server:
     """A process that is killed and started again with the same command."""
 
@@ -93,10 +101,7 @@ class World:
         self.home.chmod(0o755)
         self.logs = LOGS / self.home.name
         self.logs.mkdir(parents=True)
-        ports: set[int] = set()
-        while len(ports) < 3:
-            ports.add(quiet_port())
-        serving, payments, database = ports
+        serving, payments, database = quiet_ports(3)
         self.cluster, self.mails = Cluster(self.home, database), MailSink()
         self.city = City(port=serving, data=self.home / "data")
         self.origin = f"http://127.0.0.1:{payments}"

@@ -14,7 +14,7 @@ import pytest
 from city import ROOT, City, api_client, environment, eventually, with_wide_limits
 from cluster import Cluster, MailSink
 from people import enter, person, program
-from soak import PROGRAM, Server, quiet_port
+from soak import Server, quiet_ports
 
 LOGS = ROOT / ".build/test-logs/replicas"
 JSON = {"Accept": "application/json"}
@@ -38,21 +38,17 @@ class Site:
     def __init__(self) -> None:
         # Short, and open to the database's user: see `running_city`.
         self.home = Path(tempfile.mkdtemp(prefix="metropolis-replica-"))
-        self.home.chmod(0o777)
+        self.home.chmod(0o755)
         self.logs = LOGS / self.home.name
         self.logs.mkdir(parents=True)
-        ports: set[int] = set()
-        while len(ports) < 3:
-            ports.add(quiet_port())
-        serving, first, second = ports
-        (self.home / "replica").mkdir(mode=0o777)
-        (self.home / "replica").chmod(0o777)
-        self.primary, self.replica, self.mails = Cluster(self.home, first), Cluster(self.home / "replica", second), MailSink()
+        serving, first, second = quiet_ports(3)
+        self.primary, self.replica = Cluster(self.home, first), Cluster(self.home, second, name="replica")
+        self.mails = MailSink()
         self.city = City(port=serving, data=self.home / "data")
         config = self.home / "tenants.yaml"
         document = with_wide_limits((ROOT / "tenants.yaml").read_text())
-        document = document.replace("main: {connections: 16}", "main: {connections: 16, replicas: [env:EAST], max_lag: 1s}")
-        assert "env:EAST]," in document
+        document = document.replace("main: {connections: 16}", "main: {connections: 16, replicas: [env:MAIN_REPLICA], max_lag: 1s}")
+        assert "env:MAIN_REPLICA]," in document
         towns = "".join(TOWN.format(key=key) for key in TOWNS)
         config.write_text(re.sub("^tenants:\n", f"tenants:{towns}", document, flags=re.MULTILINE))
         self.options = ["--port", str(serving), "--data", str(self.city.data), "--config", str(config)]
@@ -60,7 +56,7 @@ class Site:
     def start(self) -> None:
         self.primary.create()
         self.replica.replicate(self.primary)
-        settings = {"DATABASE_URL": self.primary.url, "EAST": self.replica.url, "METROPOLIS_SMTP_URL": self.mails.url}
+        settings = {"DATABASE_URL": self.primary.url, "MAIN_REPLICA": self.replica.url, "METROPOLIS_SMTP_URL": self.mails.url}
         self.server = Server("city", ["run", *self.options], settings, self.logs)
         self.open()
 
