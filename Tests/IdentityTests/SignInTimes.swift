@@ -1,3 +1,5 @@
+import HTTPTypes
+import Kit
 import Testing
 
 @testable import Identity
